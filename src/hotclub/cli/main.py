@@ -1,0 +1,137 @@
+"""Find the verb, load it, run it, and turn whatever goes wrong into a sentence and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from importlib import import_module
+
+from hotclub.cli.codes import FAILED, INTERRUPTED, NOT_RUNNING, PIPE, SILENT, USAGE
+from hotclub.client.http import ClientError, KeeperAnswered, NotAnswering, NotRunning, Refused
+from hotclub.config.errors import ConfigError
+
+VERBS = {
+    "up": "start the site and everything it needs",
+    "down": "stop the site; nothing is left",
+    "status": "what runs, since when, and why something does not",
+    "ps": "the tree of processes and why each exists",
+    "logs": "show and follow what the programs print",
+    "start": "start programs",
+    "stop": "stop programs",
+    "restart": "stop and start programs",
+    "signal": "send a signal to programs",
+    "apply": "put the changed configuration in force",
+    "check": "verify the configuration",
+    "facts": "show and follow what happens",
+    "version": "print the version",
+}
+
+EXAMPLES = """\
+examples:
+  hotclub up                 run the site here, Ctrl-C stops it
+  hotclub up -d              run it in the background
+  hotclub status             what runs?
+  hotclub logs -f web        what does it say?
+  hotclub restart web:2      start one copy anew
+  hotclub apply --plan       what would the changed hotclub.toml change?
+
+`hotclub VERB --help` says more about a verb."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    words = sys.argv[1:] if argv is None else argv
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal that knows no UTF-8 shows question marks, no traceback
+    if sys.platform != "linux":
+        print("hotclub runs sites on Linux: it is built on pidfds, subreapers and splice.", file=sys.stderr)
+        print(
+            "On this machine use WSL2 (Windows) or a Linux container; your Django code needs no change.",
+            file=sys.stderr,
+        )
+        return USAGE
+    try:
+        code = _dispatch(words)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nobody reads; the interpreter's last flush must not complain
+        return PIPE
+    except (ClientError, ConfigError) as wrong:
+        return _explain(wrong)
+    return code
+
+
+def _dispatch(words: list[str]) -> int:
+    file, rest = _before_the_verb(words)
+    if not rest or rest[0] in ("-h", "--help", "help"):
+        print(_help())
+        return 0 if rest else USAGE
+    if rest[0] in ("--version", "-V"):
+        rest[0] = "version"
+    verb = rest[0]
+    if verb not in VERBS:
+        return _unknown(verb)
+    module = import_module(f"hotclub.cli.{verb}")
+    parser = argparse.ArgumentParser(
+        prog=f"hotclub {verb}",
+        description=module.__doc__,
+        epilog=module.EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("-c", "--config", metavar="FILE", default=file, help="the configuration, or its folder")
+    module.arguments(parser)
+    code: int = module.run(parser.parse_args(rest[1:]))
+    return code
+
+
+def _before_the_verb(words: list[str]) -> tuple[str | None, list[str]]:
+    """Take `-c FILE` from the front."""
+    rest, file = list(words), None
+    while rest and rest[0].startswith(("-c", "--config")):
+        option = rest.pop(0)
+        if option in ("-c", "--config"):
+            file = rest.pop(0) if rest else None
+        else:
+            file = option.removeprefix("--config=").removeprefix("-c")
+    return file, rest
+
+
+def _unknown(verb: str) -> int:
+    from difflib import get_close_matches
+
+    near = get_close_matches(verb, VERBS, n=1)
+    cure = f"did you mean `hotclub {near[0]}`?" if near else "`hotclub --help` lists all verbs"
+    what = "option" if verb.startswith("-") else "verb"
+    print(f"hotclub: there is no {what} {verb!r}; {cure}", file=sys.stderr)
+    return USAGE
+
+
+def _help() -> str:
+    verbs = "\n".join(f"  {verb:<9} {says}" for verb, says in VERBS.items())
+    head = "usage: hotclub [-c FILE] VERB …\n\nRuns every process of a site: one file, one process tree."
+    return f"{head}\n\nverbs:\n{verbs}\n\n{EXAMPLES}"
+
+
+def _explain(wrong: ClientError | ConfigError) -> int:
+    """Say what went wrong, and which kind it was by the exit code."""
+    match wrong:
+        case ConfigError():
+            text, code = str(wrong), USAGE
+        case NotRunning():
+            text, code = f"hotclub: {wrong}; start it: hotclub up", NOT_RUNNING
+        case KeeperAnswered():
+            text, code = wrong.text, SILENT
+        case NotAnswering():
+            text, code = f"hotclub: {wrong}; try again, or stop everything: hotclub down", SILENT
+        case Refused():
+            code = USAGE if wrong.status in (400, 404, 422) else FAILED
+            text = "\n".join(filter(None, (f"hotclub: {wrong.error}", wrong.hint)))
+        case _:
+            text, code = f"hotclub: {wrong}", FAILED
+    print(text, file=sys.stderr)
+    return code

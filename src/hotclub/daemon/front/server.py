@@ -1,0 +1,94 @@
+"""uvicorn inside the daemon's own loop.
+
+Only `Server.startup` is used: its main loop would wake ten times a second, and its shutdown sleeps. Between two
+requests nothing of it has a timer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Sequence
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
+from uvicorn import Config, Server
+
+from hotclub.config.errors import ConfigError
+from hotclub.daemon.fleet import Busy
+from hotclub.daemon.front.answers import Followers, refusal
+from hotclub.daemon.front.commands import Commands
+from hotclub.daemon.front.guard import Guard
+from hotclub.daemon.front.ports import Bus, Fleet, House, Logs
+from hotclub.daemon.front.reading import Reading
+
+PREFIX = "/api/v1"
+CONNECTIONS = 500  #: at once; more are answered 503
+LAST_WORDS = 0.5  #: seconds that answers under way get when the front is stopped
+
+
+class Front:
+    """Serves the API on sockets that are open already."""
+
+    def __init__(self, fleet: Fleet, bus: Bus, logs: Logs) -> None:
+        self._house = House(fleet, bus, logs)
+        self._followers = Followers()
+        self._servers: list[Server] = []
+
+    async def start(self, sockets: Sequence[socket.socket]) -> None:
+        """Serve on each: on Unix sockets as it is, on TCP behind the password of `[control]`."""
+        app = self._app()
+        for listener in sockets:
+            if listener.family == socket.AF_UNIX:
+                await self._serve(app, listener)
+                continue
+            control = self._house.fleet.site.control
+            if control is None:
+                raise ValueError("a TCP address for the API needs [control] with a password")
+            await self._serve(Guard(app, control), listener)
+
+    async def stop(self) -> None:
+        """Accept nothing more, end what follows, and let answers under way be finished, for a moment."""
+        for server in self._servers:
+            for listening in server.servers:
+                listening.close()
+        self._followers.end()
+        tasks = {task for server in self._servers for task in server.server_state.tasks}
+        if tasks:
+            await asyncio.wait(tasks, timeout=LAST_WORDS)
+        for server in self._servers:
+            for connection in list(server.server_state.connections):
+                connection.shutdown()
+        await asyncio.sleep(0)  # transports close in the loop's next round
+
+    async def _serve(self, app: ASGIApp, listener: socket.socket) -> None:
+        config = Config(
+            app,
+            http="h11",
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            access_log=False,
+            date_header=False,
+            server_header=False,
+            proxy_headers=False,
+            workers=1,
+            limit_concurrency=CONNECTIONS,
+        )
+        config.load()
+        server = Server(config)
+        server.lifespan = config.lifespan_class(config)
+        await server.startup(sockets=[listener])
+        self._servers.append(server)
+
+    def _app(self) -> Starlette:
+        foreseen = (HTTPException, ValueError, Busy, ConfigError, Exception)
+        return Starlette(
+            routes=[
+                *Reading(self._house, self._followers).routes(PREFIX),
+                *Commands(self._house).routes(PREFIX),
+            ],
+            exception_handlers=dict.fromkeys(foreseen, refusal),
+        )

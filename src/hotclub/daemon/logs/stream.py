@@ -1,0 +1,130 @@
+"""One stream of one process: the pipes of its births, oldest first, and the sink they run into.
+
+An old birth's pipe (some descendant may still hold it) goes before a younger one's as long as it has bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hotclub.daemon.logs.sinks import Sink
+from hotclub.posix.splice import pipe_size, resize, waiting
+
+_BIG = 1024 * 1024
+_FULL_READS = 2  # so many in a row, and the pipe grows
+
+
+@dataclass(slots=True, eq=False)
+class Pipe:
+    """The read end of one birth's output."""
+
+    fd: int
+    done: Callable[[], None]
+    size: int
+    full: int = 0
+
+
+class Growth:
+    """How many pipes may be large: all of root's; few of a user's, whose pipes share a limit in the kernel."""
+
+    def __init__(self) -> None:
+        self._left = 1 << 20 if os.geteuid() == 0 else 8
+
+    def grow(self, pipe: Pipe) -> None:
+        if self._left > 0 and resize(pipe.fd, _BIG):
+            self._left -= 1
+            pipe.size = _BIG
+        else:
+            pipe.full = -(1 << 30)  # not asked again soon
+
+    def take(self, pipe: Pipe) -> None:
+        """A pipe that an earlier daemon made large counts too."""
+        if pipe.size >= _BIG:
+            self._left -= 1
+
+    def give_back(self, pipe: Pipe) -> None:
+        if pipe.size >= _BIG:
+            self._left += 1
+
+
+class Stream:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        sink: Sink,
+        growth: Growth,
+        told: Callable[[], None],
+        over: Callable[[Stream], None],
+    ) -> None:
+        self.sink = sink
+        self._loop, self._growth = loop, growth
+        self._told = told  # tells the source's listeners
+        self._over = over  # called after the last pipe's end
+        self._pipes: list[Pipe] = []
+        self._last: Pipe | None = None
+
+    def attach(self, fd: int, done: Callable[[], None]) -> None:
+        pipe = Pipe(fd, done, pipe_size(fd))
+        self._growth.take(pipe)
+        self._pipes.append(pipe)
+        self.sink.source.live += 1
+        self._loop.add_reader(fd, self._turn, pipe)
+
+    def drain(self) -> bool:
+        """One turn for each pipe that has something; False when none had."""
+        busy = [pipe for pipe in self._pipes if waiting(pipe.fd)]
+        for pipe in busy:
+            self._turn(pipe)
+        return bool(busy)
+
+    def close(self) -> None:
+        """Let go of the pipes, whatever is in them."""
+        for pipe in self._pipes:
+            self._drop(pipe)
+        self._pipes.clear()
+        self.sink.finish()
+        self._told()
+        self.sink.close()
+
+    def _turn(self, ready: Pipe) -> None:
+        pipe = self._first(ready)
+        if pipe is not self._last and self._last is not None:
+            self.sink.boundary()
+        self._last = pipe
+        try:
+            count = self.sink.pump(pipe.fd)
+        except BlockingIOError:
+            return
+        if not count:
+            self._ended(pipe)
+            return
+        self._told()
+        pipe.full = pipe.full + 1 if count >= pipe.size else min(pipe.full, 0)
+        if pipe.full == _FULL_READS and pipe.size < _BIG:
+            self._growth.grow(pipe)
+
+    def _first(self, ready: Pipe) -> Pipe:
+        """The oldest pipe with bytes, up to the one that is ready."""
+        for pipe in self._pipes:
+            if pipe is ready or waiting(pipe.fd):
+                return pipe
+        return ready
+
+    def _ended(self, pipe: Pipe) -> None:
+        self.sink.finish()
+        self._drop(pipe)
+        self._pipes.remove(pipe)
+        self._told()
+        if not self._pipes:
+            self.sink.close()
+            self._over(self)
+        pipe.done()
+
+    def _drop(self, pipe: Pipe) -> None:
+        self._loop.remove_reader(pipe.fd)
+        self._growth.give_back(pipe)
+        os.close(pipe.fd)
+        self.sink.source.live -= 1

@@ -1,0 +1,78 @@
+"""A control group for each process, where the machine allows it.
+
+It is made and entered after the birth was told, because that may take long; what a child forked before is still found
+by `kin`. A group is named after its process and used again by its next birth: by then it is empty.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+
+from hotclub.keeper.table import Entry
+from hotclub.posix import cgroup
+
+
+class Groups:
+    """Does nothing, cheaply, when `base` is None."""
+
+    def __init__(self, base: str | None) -> None:
+        self._base = base if base is not None and cgroup.make(base) else None
+        self._waiting: deque[Entry] = deque()
+        self._made: set[str] = set()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is a child to move, at leisure."""
+        return bool(self._waiting)
+
+    def born(self, entry: Entry) -> None:
+        if self._base is not None and not entry.leave:
+            self._waiting.append(entry)
+
+    def move_one(self) -> None:
+        entry = self._waiting.popleft()
+        folder = self._folder(entry.process)
+        if folder is None or entry.status is not None:
+            return
+        if entry.process not in self._made and not cgroup.make(folder):
+            self._base = None  # the place has become unusable: from here on the tree alone must do
+            return
+        self._made.add(entry.process)
+        cgroup.move(folder, entry.pid)
+
+    def kill(self, entry: Entry) -> None:
+        """End everything in the entry's group, if it has one."""
+        folder = self._folder(entry.process)
+        if folder is not None and entry.process in self._made:
+            cgroup.kill(folder)
+
+    def process_of(self, pid: int) -> str | None:
+        """The process in whose group this one is."""
+        if not self._made:
+            return None
+        path = cgroup.of(pid)
+        folder, _, name = (path or "").rpartition("/")
+        if self._base is None or not folder or not self._base.endswith(folder):
+            return None
+        return next((process for process in self._made if _file(process) == name), None)
+
+    def remove(self) -> None:
+        """Everything has ended."""
+        if self._base is None:
+            return
+        deadline = time.monotonic() + 1.0
+        for process in self._made:
+            folder = os.path.join(self._base, _file(process))
+            # The kernel may count the last one for a moment after it was reaped.
+            while not cgroup.remove(folder) and time.monotonic() < deadline:
+                time.sleep(0.005)
+        cgroup.remove(self._base)
+
+    def _folder(self, process: str) -> str | None:
+        return None if self._base is None else os.path.join(self._base, _file(process))
+
+
+def _file(process: str) -> str:
+    return process.replace("/", "_")
