@@ -11,12 +11,12 @@ import sys
 
 if __name__ == "__main__":
     signal.signal(signal.SIGABRT, signal.SIG_DFL)
+    print("puppet: last words", file=sys.stderr, flush=True)
     link = int(os.environ["HOTCLUB_LINK"])
     with socket.socket(socket.AF_UNIX) as control:
         control.connect(os.environ["PUPPET_SOCKET"])
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [link]))]
         control.sendmsg([str(os.getpid()).encode()], rights)
         os.close(link)
-        print("puppet: last words", file=sys.stderr, flush=True)
         answer = control.recv(16)  # an exit code, or the end of the test
     sys.exit(int(answer or b"0"))

@@ -17,7 +17,13 @@ pytestmark = pytest.mark.timeout(30)
 
 def test_signals_become_frames(home):
     daemon = home.start()
-    for signum, count in ((signal.SIGHUP, 0), (signal.SIGUSR2, 0), (signal.SIGQUIT, 0), (signal.SIGINT, 1), (signal.SIGTERM, 2)):
+    for signum, count in (
+        (signal.SIGHUP, 0),
+        (signal.SIGUSR2, 0),
+        (signal.SIGQUIT, 0),
+        (signal.SIGINT, 1),
+        (signal.SIGTERM, 2),
+    ):
         home.signal(signum)
         told = daemon.expect(house.Signalled, signal=signum)
         assert told.count == count
@@ -39,7 +45,10 @@ def test_the_third_interrupt_kills_everything_at_once(home):
 
 
 def may_unshare():
-    return shutil.which("unshare") and subprocess.run(["unshare", "-pf", "--mount-proc", "true"], capture_output=True).returncode == 0
+    return (
+        shutil.which("unshare")
+        and subprocess.run(["unshare", "-pf", "--mount-proc", "true"], capture_output=True).returncode == 0
+    )
 
 
 @pytest.mark.skipif(not may_unshare(), reason="no pid namespaces here")
@@ -84,7 +93,10 @@ def test_a_house_that_does_nothing_does_nothing(home):
 )
 def test_bad_arguments_are_refused_in_a_few_words(words, says):
     done = subprocess.run(
-        [sys.executable, "-m", "hotclub.keeper", *words], capture_output=True, text=True, env={**os.environ, "HOTCLUB_HOUSE": "x"}
+        [sys.executable, "-m", "hotclub.keeper", *words],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "HOTCLUB_HOUSE": "x"},
     )
     assert done.returncode == 2
     assert says in done.stderr

@@ -14,8 +14,12 @@ pytestmark = pytest.mark.timeout(30)
 #: Each starts something that would outlive the shell, writes "ready" to $1 when it is there, and waits.
 LEAVES_A_CHILD = 'sleep 600 & echo $! > "$1.x"; mv "$1.x" "$1"; exec sleep 601'
 LEAVES_A_SESSION = 'setsid sleep 600 & echo $! > "$1.x"; mv "$1.x" "$1"; exec sleep 601'
-LEAVES_AN_ORPHAN = '(setsid sh -c \'echo $$ > "$1.x"; mv "$1.x" "$1"; sleep 602 & exec sleep 600\' - "$1" &); exec sleep 601'
-LEAVES_DEAF = 'trap "" TERM HUP INT; (trap "" TERM; exec setsid sleep 600) & echo $! > "$1.x"; mv "$1.x" "$1"; exec sleep 601'
+LEAVES_AN_ORPHAN = (
+    '(setsid sh -c \'echo $$ > "$1.x"; mv "$1.x" "$1"; sleep 602 & exec sleep 600\' - "$1" &); exec sleep 601'
+)
+LEAVES_DEAF = (
+    'trap "" TERM HUP INT; (trap "" TERM; exec setsid sleep 600) & echo $! > "$1.x"; mv "$1.x" "$1"; exec sleep 601'
+)
 BELOW = {
     "child": LEAVES_A_CHILD,
     "session": LEAVES_A_SESSION,

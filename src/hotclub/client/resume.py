@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from hotclub.client import lock
-from hotclub.client.http import Broken, Exchange, KeeperAnswered, NotAnswering, NotRunning
+from hotclub.client.http import Broken, Exchange, NotAnswering, NotRunning
 
 PATIENCE = 15.0  #: seconds for a first byte, deaths of daemons included
 DOUBT = 2.0  #: seconds of silence after which the keeper is asked to look
@@ -129,15 +129,6 @@ class Daemon:
         while not exchange.readable(LOOK):
             lock.tell_keeper(self.lock_path, signal.SIGUSR1)
             self.on_silence(time.monotonic() - started)
-
-
-def crash_of(daemon: Daemon) -> str | None:
-    """What the keeper says of a daemon that was left down; None when a daemon answers."""
-    try:
-        daemon.get(f"{API}/version")
-    except KeeperAnswered as said:
-        return said.text
-    return None
 
 
 def _until(deadline: float, lock_path: str) -> Callable[[Exchange], None]:

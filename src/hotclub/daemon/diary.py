@@ -59,32 +59,10 @@ class Diary:
         self._open()
 
 
-_WORDS: dict[type[facts.Fact], Any] = {
-    facts.ProcessWaiting: lambda f: "waits for what it needs",
-    facts.ProcessStarted: lambda f: f"started, pid {f.pid}",
-    facts.ProcessReady: lambda f: "is ready",
-    facts.ProcessStopping: lambda f: f"is being stopped: {_signal_name(f.signal)} to pid {f.pid}",
-    facts.ProcessKilled: lambda f: f"did not end in time: KILL to pid {f.pid}",
-    facts.ProcessExited: lambda f: _exited(f),
-    facts.BirthFailed: lambda f: f"could not be started: {f.stage}: {f.reason}",
-    facts.ReadinessFailed: lambda f: f"did not become ready: {f.reason}",
-    facts.ProcessBackedOff: lambda f: f"starts again {_soon(f.delay)}: {f.reason}",
-    facts.ProcessGaveUp: lambda f: f"is not started again: {f.reason}",
-    facts.SignalSent: lambda f: f"was sent {_signal_name(f.signal)}",
-    facts.ScheduleSkipped: lambda f: "was due and is skipped: its last run still goes on",
-    facts.LogTroubled: lambda f: f"output cannot be written: {f.reason}; {f.dropped} bytes are lost so far",
-    facts.LogRecovered: lambda f: f"output is written again; {f.dropped} bytes were lost",
-    facts.ConfigurationApplied: lambda f: _applied(f),
-    facts.ConfigurationRefused: lambda f: f"the new configuration is not applied: {f.error}",
-    facts.DaemonStarted: lambda f: f"daemon {f.boot} started, pid {f.pid}" + (f": {f.cause}" if f.cause else ""),
-    facts.Stopping: lambda f: f"hotclub is stopping: {f.cause}",
-    facts.StrayReaped: lambda f: f"stray process {f.pid} {how_it_ended(f.status)}",
-}
-
-
 def describe(fact: facts.Fact, name: Callable[[str], str]) -> str:
     """A fact as one line for people; `name` gives the name that they know a process by."""
-    words: str = _WORDS[type(fact)](fact)
+    entry = _WORDS[type(fact)]
+    words = entry if isinstance(entry, str) else entry(fact)
     process = getattr(fact, "process", None)
     return words if process is None else f"{name(process)} {words}"
 
@@ -111,3 +89,27 @@ def _applied(fact: facts.ConfigurationApplied) -> str:
     parts = {"added": fact.added, "removed": fact.removed, "restarted": fact.restarted, "changed live": fact.live}
     said = [f"{verb} {', '.join(names)}" for verb, names in parts.items() if names]
     return "configuration applied: " + ("; ".join(said) if said else "nothing changed")
+
+
+#: What follows the name of the process, if the fact has one.
+_WORDS: dict[type[facts.Fact], str | Callable[[Any], str]] = {
+    facts.ProcessWaiting: "waits for what it needs",
+    facts.ProcessStarted: lambda f: f"started, pid {f.pid}",
+    facts.ProcessReady: "is ready",
+    facts.ProcessStopping: lambda f: f"is being stopped: {_signal_name(f.signal)} to pid {f.pid}",
+    facts.ProcessKilled: lambda f: f"did not end in time: KILL to pid {f.pid}",
+    facts.ProcessExited: _exited,
+    facts.BirthFailed: lambda f: f"could not be started: {f.stage}: {f.reason}",
+    facts.ReadinessFailed: lambda f: f"did not become ready: {f.reason}",
+    facts.ProcessBackedOff: lambda f: f"starts again {_soon(f.delay)}: {f.reason}",
+    facts.ProcessGaveUp: lambda f: f"is not started again: {f.reason}",
+    facts.SignalSent: lambda f: f"was sent {_signal_name(f.signal)}",
+    facts.ScheduleSkipped: "was due and is skipped: its last run still goes on",
+    facts.LogTroubled: lambda f: f"output cannot be written: {f.reason}; {f.dropped} bytes are lost so far",
+    facts.LogRecovered: lambda f: f"output is written again; {f.dropped} bytes were lost",
+    facts.ConfigurationApplied: _applied,
+    facts.ConfigurationRefused: lambda f: f"the new configuration is not applied: {f.error}",
+    facts.DaemonStarted: lambda f: f"daemon {f.boot} started, pid {f.pid}" + (f": {f.cause}" if f.cause else ""),
+    facts.Stopping: lambda f: f"hotclub is stopping: {f.cause}",
+    facts.StrayReaped: lambda f: f"stray process {f.pid} {how_it_ended(f.status)}",
+}
