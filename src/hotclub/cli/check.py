@@ -52,7 +52,7 @@ def _document(site: Site, places: Places) -> dict[str, object]:
         ],
         "groups": {group.name: list(group.programs) for group in site.groups},
         "order": [list(level) for level in levels(site.programs)],
-        "places": {"run_dir": places.run_dir, "socket": places.socket, "lock": places.lock, "log_dir": places.log_dir},
+        "places": {"run_dir": places.run_dir, "socket": places.socket, "lock": places.lock, "log_dir": site.log_dir},
     }
 
 
@@ -61,7 +61,7 @@ def _print(site: Site, places: Places) -> None:
     rows = [(each.name, _kind(each), each.command, ", ".join(each.after)) for each in site.programs]
     print(look.table(("PROGRAM", "KIND", "COMMAND", "AFTER"), rows))
     print(f"order: {' → '.join(', '.join(level) for level in levels(site.programs))}")
-    print(f"run folder {places.run_dir}, logs {places.log_dir or 'to standard output'}")
+    print(f"run folder {places.run_dir}, logs {site.log_dir or 'to standard output'}")
 
 
 def _kind(program: Program) -> str:

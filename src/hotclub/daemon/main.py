@@ -19,7 +19,7 @@ from collections.abc import Sequence
 import msgspec
 
 from hotclub.config.errors import ConfigError
-from hotclub.config.places import Places, locate
+from hotclub.config.places import Places, locate, make_log_dir
 from hotclub.daemon.bereaved import stop_everything
 from hotclub.daemon.bus import Bus, Told, fact_from_json
 from hotclub.daemon.diary import Diary, describe
@@ -82,7 +82,7 @@ class Daemon:
         self._house = welcome.house
         self._over: asyncio.Future[int] = loop.create_future()
         self._bus = Bus(self._journal())
-        self._diary = None if stored.log_dir is None else Diary(os.path.join(stored.log_dir, "hotclub.log"))
+        self._diary = _diary(stored.site.log_dir)
         self._console = Console(loop, 1, colour=color) if stored.mode != "detached" else None
         self._logs = Logs(
             loop,
@@ -102,7 +102,7 @@ class Daemon:
             mode=stored.mode,
             started=stored.started,
             run_dir=places.run_dir,
-            log_dir=stored.log_dir,
+            log_dir=stored.site.log_dir,
             since=time.time(),
         )
         self._supervisor = Supervisor(
@@ -263,15 +263,22 @@ def _load(places: Places) -> Site:
     return site
 
 
+def _diary(log_dir: str | None) -> Diary | None:
+    """hotclub's own log; where there is no folder for it, the console has to do."""
+    return None if log_dir is None else Diary(os.path.join(log_dir, "hotclub.log"))
+
+
 def _stored_house(inheritance: Inheritance, arguments: argparse.Namespace, places: Places) -> StoredHouse:
     record = inheritance.records.get(HOUSE)
     if record is not None:
         return msgspec.json.decode(record, type=StoredHouse)
+    site = _load(places)
+    if site.log_dir is not None:
+        make_log_dir(site.log_dir, file=site.file)
     return StoredHouse(
-        site=_load(places),
+        site=site,
         mode=arguments.mode,
         started=time.time(),
-        log_dir=places.log_dir,
         only=arguments.only,
         excluded=arguments.excluded,
     )

@@ -34,7 +34,6 @@ class StoredHouse(msgspec.Struct, frozen=True):
     site: Site  #: the configuration in force, whatever the file says by now
     mode: str
     started: float  #: unix seconds
-    log_dir: str | None
     only: list[str] = []
     excluded: list[str] = []
     ending: str | None = None  #: why the house is being stopped
