@@ -76,6 +76,13 @@ def wait_for(url: str, hotclub: subprocess.Popen[bytes]) -> bool:
     return False
 
 
+def down(config: Path, environ: dict[str, str]) -> None:
+    """Asks for the end. Not by a signal: whoever sent this process one may have sent it to the whole group, and two
+    mean hurry."""
+    stop = [str(COMMAND), "down", "-c", str(config)]
+    subprocess.run(stop, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False)
+
+
 def run_dir(config: Path, environ: dict[str, str]) -> Path | None:
     """Where hotclub keeps socket and lock of this copy; removed with it."""
     status = [str(COMMAND), "status", "--json", "-c", str(config)]
@@ -110,7 +117,7 @@ def main() -> int:
         port = copy_site(folder, environ)
         config, url = folder / "hotclub.toml", f"http://127.0.0.1:{port}/"
         hotclub = subprocess.Popen([str(COMMAND), "up", "-c", str(config)], env=environ, cwd=folder)
-        signal.signal(signal.SIGTERM, lambda *_: hotclub.terminate())
+        signal.signal(signal.SIGTERM, lambda *_: down(config, environ))
         # The terminal gives these to hotclub too; it decides, and this process stays to clean up.
         signal.signal(signal.SIGINT, lambda *_: None)
         signal.signal(signal.SIGHUP, lambda *_: None)
@@ -119,7 +126,7 @@ def main() -> int:
             print(invitation(url, config), flush=True)
         elif hotclub.poll() is None:
             print(f"demo: {url} does not answer after {PATIENCE:.0f} s; the lines above say why.", file=sys.stderr)
-            hotclub.terminate()
+            down(config, environ)
         return hotclub.wait()
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -6,6 +6,7 @@ import base64
 import http.client
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.daemon.front_doubles import House, shop
@@ -323,9 +325,9 @@ def test_tcp_knows_these_names(public: House, name: str) -> None:
     assert _ask(public, Authorization=BASIC, Host=name).status == 200
 
 
-@pytest.mark.parametrize("name", ["evil.example", "localhost.evil.example", "", "[::1"])
+@pytest.mark.parametrize("name", ["evil.example", "localhost.evil.example", ""])
 def test_tcp_does_not_know_others(public: House, name: str) -> None:
-    assert _ask(public, Authorization=BASIC, Host=name).status == (200 if name == "[::1" else 421)
+    assert _ask(public, Authorization=BASIC, Host=name).status == 421
 
 
 def test_a_page_elsewhere_cannot_send_commands(public: House) -> None:
@@ -349,6 +351,7 @@ def test_ps_names_every_process_and_its_reason(house: House) -> None:
     stray = subprocess.Popen(["sleep", "60"], env={**os.environ, "HOTCLUB_TOKEN": "redis:1#9"})
     house.fleet.keeper, house.fleet.daemon = os.getpid(), 1
     house.fleet.pids = {"web:2": web.pid}
+    lines: dict[int, Any] = {}
     try:
         house.wait_for(lambda: len(house.client.get(f"{API}/ps")["processes"]) >= 5)
         lines = {line["pid"]: line for line in house.client.get(f"{API}/ps")["processes"]}
@@ -362,7 +365,8 @@ def test_ps_names_every_process_and_its_reason(house: House) -> None:
         assert (lines[probe.pid]["role"], lines[probe.pid]["why"]) == ("probe", "asks whether web:2 is ready")
         assert (lines[stray.pid]["role"], lines[stray.pid]["name"]) == ("stray", "redis")
     finally:
-        subprocess.run(["pkill", "-KILL", "-P", str(web.pid)], check=False)
+        for pid in [line["pid"] for line in lines.values() if line["ppid"] == web.pid]:
+            os.kill(pid, signal.SIGKILL)
         for each in (web, probe, stray):
             each.kill()
             each.wait()

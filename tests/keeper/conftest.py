@@ -1,5 +1,4 @@
 import pytest
-
 from tests.keeper.houses import House
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,7 +57,7 @@ class Puppet:
             except BlockingIOError:
                 select.select([], [self.link], [], SECONDS)
 
-    def receive(self, seconds=SECONDS):
+    def receive(self, seconds=SECONDS) -> Any:
         """The next message, or None at the end of the line."""
         end = time.monotonic() + seconds
         while True:
@@ -70,7 +71,7 @@ class Puppet:
                 continue
             if received is None:
                 return None
-            message = house.decode(received[0])
+            message: Any = house.decode(received[0])
             self.kept += received[1]
             if self.answers:
                 try:

@@ -4,10 +4,10 @@ import os
 import signal
 
 import pytest
+from tests.keeper.houses import until
 
 from hotclub.posix import tree
 from hotclub.wire import house
-from tests.keeper.houses import until
 
 pytestmark = pytest.mark.timeout(30)
 
@@ -77,7 +77,7 @@ def test_children_are_not_given_our_descriptors_nor_our_limit(home):
     with open(f"/proc/{born.pid}/limits") as file, open("/proc/self/limits") as own:
         wanted = next(line for line in own if line.startswith("Max open files"))
         assert wanted in file.read()
-    assert tree.stat(born.pid).session == born.pid
+    assert os.getsid(born.pid) == born.pid
 
 
 def test_the_title_keeps_the_environment_readable(home):
@@ -91,9 +91,10 @@ def test_a_fork_of_another_child_is_adopted(home, tmp_path):
     """A child that double-forks is what a zygote does: the grandchild becomes the keeper's child."""
     daemon = home.start()
     pid_file = tmp_path / "pid"
+    script = f"(sh -c 'echo $$ > {pid_file}.new; mv {pid_file}.new {pid_file}; exec sleep 60' &)"
     daemon.send(
         house.Spawn(
-            token="zygote#1", argv=["sh", "-c", f"(sh -c 'echo $$ > {pid_file}.new; mv {pid_file}.new {pid_file}; exec sleep 60' &)"],
+            token="zygote#1", argv=["sh", "-c", script],
             cwd="/", leftovers="leave",
         )
     )  # fmt: skip
@@ -102,7 +103,9 @@ def test_a_fork_of_another_child_is_adopted(home, tmp_path):
     pid = int(pid_file.read_text())
     daemon.send(house.Adopt(token="w:1#1", pid=pid, started=1.0))
     assert daemon.expect(house.Unborn, token="w:1#1").stage == "adopt"
-    daemon.send(house.Adopt(token="w:1#1", pid=pid, started=tree.start_ticks(pid), key="w:1", record=b"mine"))
+    ticks = tree.start_ticks(pid)
+    assert ticks is not None
+    daemon.send(house.Adopt(token="w:1#1", pid=pid, started=ticks, key="w:1", record=b"mine"))
     assert daemon.expect(house.Born, token="w:1#1").pid == pid
     daemon.send(house.Adopt(token="w:2#1", pid=os.getpid(), started=1.0))
     assert daemon.expect(house.Unborn, token="w:2#1").stage == "adopt"

@@ -3,13 +3,14 @@
 import os
 import signal
 import socket
+import subprocess
 import sys
 
 import pytest
+from tests.keeper.houses import gone, until
 
 from hotclub.posix import tree
 from hotclub.wire import house
-from tests.keeper.houses import PUPPET, gone, until
 
 pytestmark = pytest.mark.timeout(40)
 
@@ -57,7 +58,8 @@ def test_many_callers_who_say_nothing_do_no_harm(home):
 
 def test_pipes_that_fill_are_emptied_and_the_rest_is_kept(home):
     chatty, quiet = os.pipe(), os.pipe()
-    script = "i=0; while [ $i -lt 3000 ]; do echo 0123456789012345678901234567890123456789012345678901234567890123456789; i=$((i+1)); done; exit 9"
+    line = "0123456789" * 7
+    script = f"i=0; while [ $i -lt 3000 ]; do echo {line}; i=$((i+1)); done; exit 9"
 
     def prepare(daemon):
         daemon.send(house.Hold(names=["log:a:1#1:out", "log:b:1#1:out"]), [chatty[0], quiet[0]])
@@ -66,10 +68,8 @@ def test_pipes_that_fill_are_emptied_and_the_rest_is_kept(home):
     os.write(quiet[1], b"still here")
     leave_down(home, prepare)
     until(lambda: "503" in home.ask())
-    import subprocess
-
     # The pipe takes 64 KiB; the script writes three times as much, and ends only if somebody empties it.
-    assert subprocess.run(["sh", "-c", script], stdout=chatty[1], timeout=10).returncode == 9
+    assert subprocess.run(["sh", "-c", script], stdout=chatty[1], timeout=10, check=False).returncode == 9
     home.signal(signal.SIGUSR1)
     daemon = home.daemon()
     messages = daemon.takeover()
@@ -143,7 +143,7 @@ def test_an_interrupt_that_no_daemon_obeyed_is_obeyed_in_the_end(home):
 
 def test_a_daemon_that_cannot_be_started_is_left_down_too(make_house):
     home = make_house(command=["/no/such/python", "-m", "hotclub.daemon"])
-    answer = until(lambda: home.ask(), seconds=10)
+    answer = until(home.ask, seconds=10)
     assert "it could not be started: exec: /no/such/python: No such file or directory" in answer
 
 
@@ -152,5 +152,4 @@ def test_a_daemon_that_fails_at_once_is_quoted(make_house):
     answer = home.ask()
     assert "it exited with status 1" in answer
     assert "the reason why" in answer
-    assert PUPPET
     assert tree.children(home.pid) == []

@@ -4,10 +4,10 @@ import os
 import signal
 
 import pytest
+from tests.keeper.houses import gone, until
 
 from hotclub.posix import cgroup
 from hotclub.wire import house
-from tests.keeper.houses import gone, until
 
 pytestmark = pytest.mark.timeout(30)
 
@@ -47,7 +47,7 @@ def leave(daemon, folder, script):
 
 @pytest.mark.parametrize("kind", BELOW)
 def test_what_a_dead_process_leaves_is_ended_and_named(started, tmp_path, kind):
-    home, daemon = started
+    _, daemon = started
     pid, left = leave(daemon, tmp_path, BELOW[kind])
     os.kill(pid, signal.SIGKILL)
     ended = daemon.expect(house.Exited)
@@ -93,7 +93,10 @@ def test_an_orphan_of_a_living_process_is_not_ended_with_another(started, tmp_pa
 
 def test_a_signal_goes_to_the_process_or_to_its_group(home, tmp_path):
     daemon = home.start()
-    script = 'trap "" TERM; (trap "echo heard >> $1" TERM; while :; do sleep 0.01; done) & echo $! > "$2.x"; mv "$2.x" "$2"; wait; wait'
+    script = (
+        'trap "" TERM; (trap "echo heard >> $1" TERM; while :; do sleep 0.01; done) & '
+        'echo $! > "$2.x"; mv "$2.x" "$2"; wait; wait'
+    )
     heard, file = tmp_path / "heard", tmp_path / "pid"
     born = daemon.spawn("a:1#1", "sh", "-c", script, "-", str(heard), str(file))
     until(file.exists)

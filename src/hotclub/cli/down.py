@@ -37,6 +37,7 @@ def run(args: Namespace) -> int:
         print(f"{site.name} is not running")
         return 0
     _stop(site)
+    keeper = lock.keeper(site.lock) if keeper is None else keeper  # it may just have been starting
     if keeper is not None and not _wait(keeper):
         pid = lock.read(site.lock).get("keeper")
         ask.note(f"hotclub: the keeper (pid {pid}) has not ended within {LAST:.0f} s; kill it: kill -9 {pid}")

@@ -7,7 +7,6 @@ served as soon as the daemon is there.
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import select
@@ -91,6 +90,8 @@ def mode(detached: bool) -> str:
 
 def take_lock(path: str) -> int | None:
     """A descriptor that holds the lock, or None when somebody else does."""
+    import fcntl  # Linux and macOS only; this module can be imported anywhere
+
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     deadline = time.monotonic() + MOMENT
     while True:

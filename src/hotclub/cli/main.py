@@ -54,7 +54,8 @@ def main(argv: list[str] | None = None) -> int:
         return USAGE
     try:
         code = _dispatch(words)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
@@ -62,6 +63,10 @@ def main(argv: list[str] | None = None) -> int:
         return PIPE
     except (ClientError, ConfigError) as wrong:
         return _explain(wrong)
+    except OSError as wrong:
+        where = f"{wrong.filename}: " if wrong.filename else ""
+        print(f"hotclub: {where}{wrong.strerror or wrong}; check its owner and rights", file=sys.stderr)
+        return FAILED
     return code
 
 

@@ -41,7 +41,8 @@ class Progress:
             self.failed.append(line)
         mark = paint("✓", "green") if line["ok"] else paint("✗", "red")
         state, reason = line["state"].lower(), line["reason"]
-        print(f"{mark} {line['name']} {f'{state}: {reason}' if reason not in ('', state) else state}", flush=True)
+        says = reason or state if line["ok"] or reason == state else f"{state}: {reason}"
+        print(f"{mark} {line['name']} {says}", flush=True)
 
     def _silence(self, seconds: float) -> None:
         shown = ", ".join(self._awaited[:5]) + (f" and {len(self._awaited) - 5} more" if len(self._awaited) > 5 else "")

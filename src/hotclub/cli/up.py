@@ -94,9 +94,19 @@ def _follow(keeper: int, places: Places, site: Site) -> int:
     if well:
         print(f"{site.name} is up (pid {keeper}): hotclub status, hotclub logs -f, hotclub down")
         return 0
+    if _is_ending(daemon):
+        return _ended(keeper, places)
     name = progress.failed[0]["name"] if progress.failed else ""
     ask.note(f"{site.name} runs, but not all of it: hotclub logs {name}, hotclub status, hotclub down")
     return FAILED
+
+
+def _is_ending(daemon: Daemon) -> bool:
+    """An essential program may have ended, and all the others with it."""
+    try:
+        return bool(daemon.get(f"{API}/status")["stopping"])
+    except NotRunning:
+        return True
 
 
 def _ended(keeper: int, places: Places) -> int:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from hotclub.client import lock
-from hotclub.client.http import Broken, Exchange, NotAnswering, NotRunning
+from hotclub.client.http import Broken, ClientError, Exchange, NotAnswering, NotRunning
 
 PATIENCE = 15.0  #: seconds for a first byte, deaths of daemons included
 DOUBT = 2.0  #: seconds of silence after which the keeper is asked to look
@@ -52,7 +52,8 @@ class Daemon:
     def command(self, method: str, target: str, body: dict[str, object] | None = None) -> Iterator[dict[str, Any]]:
         """The lines of a command's answer, each once; the last has `done`.
 
-        After a broken answer the command is repeated under its `op`, and what was told already is skipped.
+        After a broken answer the command is repeated under its `op`, marked as said before (`again`), and what was
+        told already is skipped.
         """
         told: set[str] = set()
         while True:
@@ -65,6 +66,8 @@ class Daemon:
                     yield line
                 if "done" in line:
                     return
+            if body is not None:
+                body = {**body, "again": True}
 
     def follow(self, target: str, mark: tuple[str, str], **query: object) -> Iterator[dict[str, Any]]:
         """The lines of a stream that has positions: `mark` is (query key, line key), such as ("after", "seq")."""
@@ -114,6 +117,9 @@ class Daemon:
             except (FileNotFoundError, ConnectionRefusedError) as nobody:
                 if not lock.held(self.lock_path):
                     raise NotRunning("hotclub is not running") from nobody
+            except PermissionError as denied:
+                error = f"{self.socket_path} belongs to another user; ask as that user, or as root"
+                raise ClientError(error) from denied
             except (BlockingIOError, TimeoutError, ConnectionError):
                 lock.tell_keeper(self.lock_path, signal.SIGUSR1)  # nobody accepts: the backlog is full
             self._pause(deadline)

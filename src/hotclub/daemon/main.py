@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import faulthandler
+import gc
 import os
 import signal
 import socket
@@ -121,7 +122,8 @@ class Daemon:
         self._fleet.settle_in(
             Surroundings(loop, link, self._bus, self._logs, self._probes, self._fleet.changed, self._fleet.ask_clear)
         )
-        self._bus.subscribe(self._write_down)
+        self._bus.subscribe(self._note)
+        self._noted: list[Told] = []
 
     def take_up(self) -> None:
         """Go on where the daemon before stopped, or begin."""
@@ -152,7 +154,10 @@ class Daemon:
 
         front = Front(self._supervisor, self._bus, self._logs)
         await front.start([socket.socket(fileno=self._inheritance.held[API])])
+        gc.collect()
+        gc.freeze()  # what is here by now stays: later collections need not look at it
         code = await self._over
+        self._write_down()
         await self._logs.close()
         await front.stop()
         self._schedules.close()
@@ -227,11 +232,19 @@ class Daemon:
     def _tell(self, fact: facts.Fact) -> None:
         self._bus.tell(fact)
 
-    def _write_down(self, told: Told) -> None:
-        if self._diary is not None:
-            self._diary.write(told, self._fleet.display)
-        if self._console is not None:
-            self._console.say(describe(told.fact, self._fleet.display))
+    def _note(self, told: Told) -> None:
+        """Words can wait until what the fact is part of has been done."""
+        if not self._noted:
+            self._loop.call_soon(self._write_down)
+        self._noted.append(told)
+
+    def _write_down(self) -> None:
+        noted, self._noted = self._noted, []
+        for told in noted:
+            if self._diary is not None:
+                self._diary.write(told, self._fleet.display)
+            if self._console is not None:
+                self._console.say(describe(told.fact, self._fleet.display))
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:

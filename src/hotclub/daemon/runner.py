@@ -71,10 +71,13 @@ class Runner:
         failure = self._send(effects, facts)
         for fact in facts:
             around.bus.tell(fact)
-        self._arm()
         self._go_on(effects)
         if failure is not None:
             self.handle(failure)
+        elif record.deadline is not None and record.deadline <= around.loop.time():
+            self.handle(events.Timeout())  # a restart that is due at once does not wait for the loop's next round
+        else:
+            self._arm()
         around.on_change(self)
 
     def resume(self, record: Record, entry: house.Entry | None) -> None:

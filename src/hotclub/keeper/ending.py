@@ -66,7 +66,7 @@ def sweep(wakeup: int) -> bool:
     poll = select.poll()
     poll.register(wakeup, select.POLLIN)
     while (left := deadline - time.monotonic()) > 0:
-        for child in tree.children(os.getpid()):
+        for child in tree.own_children():
             os.kill(child, signal.SIGKILL)
         if not _reap_all():
             return True

@@ -8,7 +8,6 @@ the list of our children.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -65,7 +64,7 @@ class Exits:
                 return wait.peek()
             except ChildProcessError:
                 return None
-        others = (pid for pid in tree.children(os.getpid()) if pid not in self._pinned)
+        others = (pid for pid in tree.own_children() if pid not in self._pinned)
         return next((pid for pid in others if wait.ended(pid)), None)
 
     def _ended(self, pid: int) -> None:

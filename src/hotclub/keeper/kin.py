@@ -65,7 +65,7 @@ class Kin:
 
     def _orphans(self) -> list[int]:
         known = self._table.living
-        return [pid for pid in tree.children(os.getpid()) if pid not in known and pid != self.daemon]
+        return [pid for pid in tree.own_children() if pid not in known and pid != self.daemon]
 
     def _owner(self, pid: int) -> Entry | None:
         """Whose orphan it is. An answer is kept, for a session or a group number may later mean another."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import socket
 import time
 
 from hotclub.keeper import answering, ending
@@ -51,6 +52,7 @@ class Keeper:
         self._wakeup = _wakeup_pipe()
         self._interrupts = 0
         self._stop: int | None = None  #: the last INT or TERM
+        self._full = False  #: the daemon's line is, and we wait for room in it
         self._again_at: float | None = None
         self._code: int | None = None
 
@@ -115,6 +117,7 @@ class Keeper:
     def _start_daemon(self) -> None:
         self._daemon.start(self._answering.end())
         self._kin.daemon = self._daemon.pid
+        self._full = False
         if self._daemon.sock is not None:
             self._poller.add(self._daemon.sock.fileno(), self._listen)
         self._speak_for_daemon()
@@ -204,15 +207,21 @@ class Keeper:
             try:
                 frames.send(sock, house.encode(frame.message), frame.fds)
             except BlockingIOError as full:
-                if full.errno == errno.EAGAIN:
-                    self._poller.modify(sock.fileno(), READ | WRITE)
-                else:
-                    self._again_at = time.monotonic() + AGAIN
+                self._wait_for_room(sock, full)
                 return
             except OSError:
                 return  # nobody is there any more: the end of the line, or of the process, is the next event
             frame.sent()
-        self._poller.modify(sock.fileno(), READ)
+        if self._full:
+            self._full = False
+            self._poller.modify(sock.fileno(), READ)
+
+    def _wait_for_room(self, sock: socket.socket, full: BlockingIOError) -> None:
+        if full.errno != errno.EAGAIN:
+            self._again_at = time.monotonic() + AGAIN
+        elif not self._full:
+            self._full = True
+            self._poller.modify(sock.fileno(), READ | WRITE)
 
 
 def _wakeup_pipe() -> int:

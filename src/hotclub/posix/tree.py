@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 #: Environments and lists of children are read up to here; usual ones are far smaller.
 _LIMIT = 1024 * 1024
+_PAGE, _CHUNK = 4096, 32 * 1024
 
 
 class Process(NamedTuple):
@@ -69,6 +70,14 @@ def children(pid: int) -> list[int]:
     except OSError:
         return []
     return [int(child) for each in lists for child in each.split()]
+
+
+def own_children() -> list[int]:
+    """Children of this process, zombies too; quicker than `children`, for a process of one thread."""
+    try:
+        return [int(child) for child in _read(f"/proc/self/task/{os.getpid()}/children", _LIMIT).split()]
+    except OSError:
+        return children(os.getpid())
 
 
 def descendants(pid: int) -> list[Process]:
@@ -147,15 +156,15 @@ def _parents() -> dict[int, int]:
     return {pid: seen.parent for pid in _pids() if (seen := stat(pid)) is not None}
 
 
-def _read(path: str, limit: int = 4096) -> bytes:
+def _read(path: str, limit: int = _PAGE) -> bytes:
     """A file of /proc, up to a limit, without what a buffered reader would allocate for it.
 
     The kernel gives a page or so at a time, so one read may not be all; a short file needs no second one.
     """
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        data = os.read(fd, limit)
-        while limit > 4096 and len(data) < limit and (more := os.read(fd, limit - len(data))):
+        data = os.read(fd, min(limit, _CHUNK))
+        while limit > _PAGE and len(data) < limit and (more := os.read(fd, _CHUNK)):
             data += more
         return data
     finally:

@@ -73,7 +73,9 @@ class Commands:
         before = {id_ for program in self._fleet.site.programs for id_ in program.processes}
         plan = self._fleet.apply(_text(sent, "op"))
         after = {id_ for program in self._fleet.site.programs for id_ in program.processes}
-        names = [change.program for change in plan.changes if change.action in TOUCHING]
+        # A daemon that died in the middle has left nothing to change: then all that is wanted was perhaps touched.
+        again = bool(sent.get("again"))
+        names = [change.program for change in plan.changes if change.action in TOUCHING or again]
         touched = self._fleet.select(names) if names else []
         return stream(self._applied(plan, touched, sorted(before - after)))
 
