@@ -10,11 +10,11 @@ import argparse
 import json
 import os
 import platform
+import resource
 import select
 import socket
 import statistics
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -181,11 +181,10 @@ def run(argv: Sequence[str], env: dict[str, str] | None = None, timeout: float =
 
 def child() -> Path:
     """The supervised program, compiled when its source is newer."""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    # Other users run it too, and a home folder may be closed to them.
-    binary = Path(tempfile.gettempdir()) / f"hotclub-bench-child-{os.getuid()}"
+    binary = CACHE / "child"
     source = HERE / "child.c"
     if not binary.exists() or binary.stat().st_mtime < source.stat().st_mtime:
+        CACHE.mkdir(parents=True, exist_ok=True)
         subprocess.run(["gcc", "-O2", "-static", "-o", str(binary), str(source)], check=True)
     return binary
 
@@ -280,6 +279,9 @@ def main(
     if extra:
         extra(parser)
     options = parser.parse_args()
+    # A thousand programs need some thousand descriptors, and not every peer raises its own limit.
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536), hard))
     chosen, versions = [], {}
     for each in options.peers.split(","):
         version = PEERS[each].version()

@@ -54,6 +54,7 @@ class Peer:
         self.logs.mkdir()
         self.logs.chmod(0o777)
         self.process: subprocess.Popen[bytes] | None = None
+        self.ended = False
         self.configure()
 
     @classmethod
@@ -106,7 +107,7 @@ class Peer:
     def pids(self) -> list[int]:
         """Every process that belongs to the supervisor: all but the programs themselves."""
         root = self.root()
-        program = str(common.child())
+        program = self.programs[0].argv[0]
         return [root, *(pid for pid in common.descendants(root) if common.executable(pid) != program)]
 
     def kill_all(self) -> float:
@@ -114,15 +115,20 @@ class Peer:
         pids = [*self.pids(), *(self.reports.last[name].pid for name in self.names)]
         begun = time.monotonic()
         os.kill(self.root(), self.stop_signal)
-        return common.wait_gone(pids) - begun
+        seconds = common.wait_gone(pids) - begun
+        self.ended = True
+        return seconds
 
     def close(self) -> None:
         """Leaves nothing, whatever state it is in."""
         if self.process is None:
             return
+        if self.ended:  # the pids may be others' by now
+            self.process.wait()
+            return
         try:
             pids = [self.root(), *common.descendants(self.root())]
-        except FileNotFoundError:  # it has gone, and its pid file with it
+        except (FileNotFoundError, ValueError):  # its pid file is not written, or gone
             pids = []
         try:
             for root in pids[:1]:
@@ -149,7 +155,8 @@ class Hotclub(Peer):
         if not cls.binary.exists():
             return None
         done = subprocess.run([str(cls.binary), "--version"], capture_output=True, text=True, check=False)
-        return done.stdout.split()[-1] if done.returncode == 0 and done.stdout else None
+        words = done.stdout.split()
+        return words[1] if done.returncode == 0 and len(words) > 1 else None
 
     def configure(self) -> None:
         lines = [f'[log]\ndir = "{self.logs}"\nmax_size = {MAX_SIZE}\ntotal = {MAX_SIZE * KEPT}\n']
@@ -163,7 +170,12 @@ class Hotclub(Peer):
         return [str(self.binary), *words, "-c", str(self.folder / "hotclub.toml")]
 
     def command(self) -> list[str]:
-        return self._command("up")
+        """Detached, as on a server; in the foreground it also prints everybody's lines."""
+        return self._command("up", "-d")
+
+    def root(self) -> int:
+        """The keeper, which `up -d` leaves behind."""
+        return int(json.loads((self.folder / "run/lock").read_text())["keeper"])
 
     def status_command(self) -> list[str]:
         return self._command("status")
@@ -424,7 +436,8 @@ def running(
         folder = Path(name)
         folder.chmod(0o755)
         reports = common.Reports(folder)
-        argv = (str(common.child()), str(reports.path))
+        # A copy beside the socket: other users run it too, and the cache may be closed to them.
+        argv = (str(shutil.copy(common.child(), folder / "child")), str(reports.path))
         width = len(str(count))
         names = [f"p{number:0{width}}" for number in range(1, count + 1)]
         peer = kind(folder, [Program(each, (*argv, each, *arguments), user) for each in names], reports)

@@ -93,9 +93,19 @@ def test_a_stale_socket_and_a_stale_lock_are_replaced(site: Callable[..., Any]) 
     made = site({"hotclub.toml": TOML})
     made.run_dir.mkdir(mode=0o700)
     (made.run_dir / "lock").write_text('{"keeper": 1, "house": "gone"}')
+    (made.run_dir / "daemon.err").write_text("words of yesterday")
     subprocess.run([sys.executable, "-c", "import socket, sys; socket.socket(1).bind(sys.argv[1])",
                     str(made.run_dir / "api.sock")], check=True)  # fmt: skip
     made.hotclub("up", "-d")
+    assert (made.run_dir / "daemon.err.old").read_text() == "words of yesterday"
+    made.hotclub("down")
+
+
+def test_two_at_once(site: Callable[..., Any]) -> None:
+    made = site({"hotclub.toml": TOML})
+    both = [_follow(made, "up", "-d") for _ in range(2)]
+    said = [each.communicate(timeout=30)[0] for each in both]
+    assert sorted(each.returncode for each in both) == [0, 5], said
     made.hotclub("down")
 
 
@@ -166,7 +176,7 @@ def test_stop_start_restart_signal(running: Any) -> None:
 
 def test_ps(running: Any) -> None:
     said = running.hotclub("ps").stdout
-    assert "programs.web in hotclub.toml:2, copy 2 of 2" in said
+    assert "programs.web in hotclub.toml:1, copy 2 of 2" in said
     assert "├─ daemon" in said
     assert "processes," in said
     document = json.loads(running.hotclub("ps", "--json").stdout)
@@ -231,7 +241,8 @@ def test_followed_facts_end_with_the_house(running: Any) -> None:
     assert follower.stdout is not None
     assert json.loads(follower.stdout.readline())["seq"] == 1
     running.hotclub("down")
-    out, errors = follower.communicate(timeout=10)
+    out = follower.stdout.read()
+    follower.communicate(timeout=10)
     assert follower.returncode == 0
     assert "Stopping" in out
     numbers = [json.loads(line)["seq"] for line in out.splitlines()]

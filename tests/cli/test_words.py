@@ -189,6 +189,7 @@ def test_times() -> None:
 
 def test_tables_are_columns() -> None:
     assert look.table(("A", "B"), [("long", "x"), ("s", "")]) == "A     B\nlong  x\ns"
+    assert look.table(("A",), [("one\ntwo\x1b[31m",)]) == "A\none two [31m"
 
 
 @pytest.mark.parametrize(("text", "ago"), [("10m", 600), ("1h30m", 5400), ("1.5s", 1.5), ("2d", 172800)])

@@ -33,7 +33,7 @@ def program(name: str, line: int, **given: Any) -> Program:
 
 def shop(**given: Any) -> Site:
     programs = (
-        program("redis", 3),
+        program("redis", 3, command="redis-cli -u redis://me:hush@cache"),
         program("web", 7, copies=2, env=(("DATABASE_URL", "postgres://me:hush@db/x"), ("SECRET_KEY", "s"), ("A", "b"))),
     )
     groups = (Group("back", ("redis",), Where(FILE, 12)),)
@@ -72,6 +72,7 @@ class Fleet:
             "program": program.name,
             "copy": copy,
             "kind": program.kind,
+            "command": program.command,
             "state": "STARTING" if id_ in self.undecided else "RUNNING",
             "wanted": True,
             "pid": self.pids.get(id_),
@@ -107,7 +108,7 @@ class Fleet:
         if self.next_site is None:
             raise refuse(FILE, "programs.web", "unknown key 'comand'", "write 'command'", line=8)
         changes = (Change("redis", Action.REMOVED), Change("web", Action.LIVE, ("copies",)))
-        return Plan(changes)
+        return Plan(changes, leaving=("redis:1",))
 
     def apply(self, op: str) -> Plan:
         plan = self.plan()

@@ -45,7 +45,10 @@ def public(tmp_path: Path) -> Iterator[House]:
 
 
 def test_status_is_the_fleets(house: House) -> None:
-    assert house.client.get(f"{API}/status") == json.loads(json.dumps(house.fleet.status()))
+    answer = house.client.get(f"{API}/status")
+    assert [each["id"] for each in answer["processes"]] == ["redis:1", "web:1", "web:2"]
+    assert answer["site"] == house.fleet.status()["site"]
+    assert answer["processes"][0]["command"] == "redis-cli -u redis://me:•••@cache"
 
 
 def test_status_of_some(house: House) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from hotclub.posix import sockets, tree
+from hotclub.posix import pidfd, sockets, tree
 from hotclub.wire import frames, house
 
 PUPPET = [sys.executable, str(Path(__file__).with_name("puppet.py"))]
@@ -187,4 +187,4 @@ class House:
         self.meeting.close()
         self.errors.close()
         for stray in tree.marked("HOTCLUB_HOUSE", self.id):
-            os.kill(stray.pid, signal.SIGKILL)
+            pidfd.send(stray, signal.SIGKILL)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 #: Writes its numbered lines to stdout as fast as asked: `python3 count.py LINES [PAUSE]`, then stays.
 COUNT = """\
@@ -116,3 +118,10 @@ def read(path: Path) -> str:
         return path.read_text(errors="backslashreplace")
     except FileNotFoundError:
         return ""
+
+
+def answers(site: Any, deadline: float = 10.0) -> None:
+    """Waits until the daemon of a site that was just started answers."""
+    end = time.monotonic() + deadline
+    while site.hotclub("status", code=None).returncode not in {0, 4}:
+        assert time.monotonic() < end, "hotclub does not answer"

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from tests.stories.children import files, program, sh
+from tests.stories.children import answers, files, program, sh
 
 WEB = program("web")
 
@@ -261,11 +261,7 @@ def test_a_folder_without_a_configuration_is_told_what_is_missing(hotclub, tmp_p
 def test_status_names_what_is_not_up_and_exits_4(site):
     made = site(files(WEB + program("bad", "sh sick.sh", start_seconds=0.3, backoff={"first": "30s"}), "sick.sh"))
     made.up(ready=False)
-
-    made_status = made.hotclub
-    bad = None
-    while bad is None or bad.returncode == 3:
-        bad = made_status("status", code=None)
+    answers(made)
     made.wait_state("bad", "BACKOFF")
     said = made.hotclub("status", code=4).stdout
     assert "exited with status 3" in said

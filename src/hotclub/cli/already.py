@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 from hotclub.cli import ask
 from hotclub.cli.codes import ALREADY, SILENT
@@ -13,6 +14,7 @@ from hotclub.client.http import ClientError, KeeperAnswered
 from hotclub.client.resume import API, Daemon
 from hotclub.config.places import Places
 
+HEARD = 3.0  #: seconds in which the keeper must have heard that it is to try again
 MODES = {"detached": "in the background", "terminal": "on a terminal", "foreground": "in the foreground"}
 
 
@@ -58,10 +60,15 @@ def _revive(places: Places, text: str) -> int:
     ask.note(text)
     ask.note("the keeper is told to start a new daemon …")
     lock.tell_keeper(places.lock, signal.SIGUSR1)
-    try:
-        found = Daemon(places.socket, places.lock).get(f"{API}/status")
-    except KeeperAnswered as again:
-        ask.note(f"it failed again:\n{again.text}")
-        return SILENT
+    daemon, deadline = Daemon(places.socket, places.lock), time.monotonic() + HEARD
+    while True:
+        try:
+            found = daemon.get(f"{API}/status")
+            break
+        except KeeperAnswered as again:
+            if again.text != text or time.monotonic() > deadline:
+                ask.note(f"it failed again:\n{again.text}")
+                return SILENT
+        time.sleep(0.05)  # the question overtook the signal
     print(f"{places.name} has a daemon again (pid {found['daemon']['pid']}); nothing was restarted: hotclub status")
     return 0

@@ -48,9 +48,13 @@ def run(args: Namespace) -> int:
                 return FAILED
             show.line(line)
     except NotRunning:
-        if not show.shown:
-            raise
-        ask.note("hotclub has ended")
+        if show.shown:
+            ask.note("hotclub has ended")
+            return OK
+        folder = ask.site(args).log_dir
+        if folder is not None:
+            ask.note(f"the logs of earlier runs are in {folder}")
+        raise
     return OK
 
 

@@ -39,7 +39,7 @@ def paint(text: str, colour: str | None) -> str:
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], colours: dict[int, dict[str, str]] | None = None) -> str:
     """Columns side by side; `colours` gives, by column, the colour of a cell's text."""
-    lines = [list(head), *map(list, rows)]
+    lines = [list(head), *([_printable(cell) for cell in row] for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     shown = []
     for number, line in enumerate(lines):
@@ -50,6 +50,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], colours: dict[int,
             cells.append(paint(cell, colour) + ("" if last else " " * (widths[column] - len(cell))))
         shown.append("  ".join(cells).rstrip())
     return "\n".join(shown)
+
+
+def _printable(cell: str) -> str:
+    """A command line may hold line breaks and control characters; a table must not."""
+    return cell if cell.isprintable() else "".join(c if c.isprintable() else " " for c in cell)
 
 
 def duration(seconds: float | None) -> str:

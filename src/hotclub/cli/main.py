@@ -85,13 +85,24 @@ def _dispatch(words: list[str]) -> int:
         prog=f"hotclub {verb}",
         description=module.__doc__,
         epilog=module.EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Help,
         allow_abbrev=False,
     )
     parser.add_argument("-c", "--config", metavar="FILE", default=file, help="the configuration, or its folder")
     module.arguments(parser)
     code: int = module.run(parser.parse_args(rest[1:]))
     return code
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """As wide as the terminal. The default asks shutil, which takes longer to import than a parser to make."""
+
+    def __init__(self, prog: str) -> None:
+        try:
+            width = min(os.get_terminal_size(1).columns, 120)
+        except OSError:
+            width = 100
+        super().__init__(prog, width=width)
 
 
 def _before_the_verb(words: list[str]) -> tuple[str | None, list[str]]:
@@ -128,7 +139,7 @@ def _explain(wrong: ClientError | ConfigError) -> int:
         case ConfigError():
             text, code = str(wrong), USAGE
         case NotRunning():
-            text, code = f"hotclub: {wrong}; start it: hotclub up", NOT_RUNNING
+            text, code = f"{wrong}; start it: hotclub up", NOT_RUNNING
         case KeeperAnswered():
             text, code = wrong.text, SILENT
         case NotAnswering():

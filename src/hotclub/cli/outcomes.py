@@ -19,8 +19,12 @@ class Progress:
     def __init__(self, daemon: Daemon, doing: str) -> None:
         self._doing = doing
         self._awaited: list[str] = []
-        self.failed: list[dict[str, Any]] = []
+        self.outcomes: list[dict[str, Any]] = []
         daemon.on_silence = self._silence
+
+    @property
+    def failed(self) -> list[dict[str, Any]]:
+        return [line for line in self.outcomes if not line["ok"]]
 
     def show(self, lines: Iterable[dict[str, Any]]) -> bool:
         """Follow the command to its end; True when all went well."""
@@ -37,8 +41,7 @@ class Progress:
     def _outcome(self, line: dict[str, Any]) -> None:
         if line["name"] in self._awaited:
             self._awaited.remove(line["name"])
-        if not line["ok"]:
-            self.failed.append(line)
+        self.outcomes.append(line)
         mark = paint("✓", "green") if line["ok"] else paint("✗", "red")
         state, reason = line["state"].lower(), line["reason"]
         says = reason or state if line["ok"] or reason == state else f"{state}: {reason}"

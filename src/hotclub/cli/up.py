@@ -26,6 +26,8 @@ examples:
   hotclub up --only web --only redis
   hotclub up --except nightly"""
 
+ENDED = ("FATAL", "EXITED")  #: states of an essential program that end everything
+
 
 def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("-d", "--detach", action="store_true", help="in the background, once everything is ready")
@@ -50,6 +52,7 @@ def run(args: Namespace) -> int:
         return already.explain(places)
     for stray in ground.clear(lock):
         ask.note(f"killed {stray}, left over from the last run")
+    ground.put_aside(places.daemon_err)
     api = ground.listen(places.socket)
     mode = _mode(args)
     start = ground.Start(places=places, lock=lock, api=api, mode=mode, daemon=_daemon(places, args, mode))
@@ -91,6 +94,8 @@ def _follow(keeper: int, places: Places, site: Site) -> int:
         well = progress.show(daemon.command("GET", f"{API}/up"))
     except NotRunning:
         return _ended(keeper, places)
+    if any(line["state"] in ENDED and _is_essential(site, line["process"]) for line in progress.outcomes):
+        return _ended(keeper, places)
     if well:
         print(f"{site.name} is up (pid {keeper}): hotclub status, hotclub logs -f, hotclub down")
         return 0
@@ -107,6 +112,11 @@ def _is_ending(daemon: Daemon) -> bool:
         return bool(daemon.get(f"{API}/status")["stopping"])
     except NotRunning:
         return True
+
+
+def _is_essential(site: Site, process: str) -> bool:
+    program = site.program(process.rpartition(":")[0])
+    return program is not None and program.essential
 
 
 def _ended(keeper: int, places: Places) -> int:

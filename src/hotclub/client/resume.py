@@ -52,8 +52,7 @@ class Daemon:
     def command(self, method: str, target: str, body: dict[str, object] | None = None) -> Iterator[dict[str, Any]]:
         """The lines of a command's answer, each once; the last has `done`.
 
-        After a broken answer the command is repeated under its `op`, marked as said before (`again`), and what was
-        told already is skipped.
+        After a broken answer the command is repeated under its `op`, and what was told already is skipped.
         """
         told: set[str] = set()
         while True:
@@ -66,8 +65,6 @@ class Daemon:
                     yield line
                 if "done" in line:
                     return
-            if body is not None:
-                body = {**body, "again": True}
 
     def follow(self, target: str, mark: tuple[str, str], **query: object) -> Iterator[dict[str, Any]]:
         """The lines of a stream that has positions: `mark` is (query key, line key), such as ("after", "seq")."""
@@ -87,7 +84,7 @@ class Daemon:
         while True:
             exchange = self._connect(method, target, body, deadline)
             try:
-                exchange.wait = _until(deadline, self.lock_path)
+                exchange.wait = self._until(deadline)
                 return exchange.document()
             except Broken:
                 self._pause(deadline)
@@ -99,7 +96,7 @@ class Daemon:
         deadline = time.monotonic() + self.patience
         while True:
             exchange = self._connect(method, target, body, deadline)
-            exchange.wait = _until(deadline, self.lock_path)
+            exchange.wait = self._until(deadline)
             try:
                 exchange.answer()
                 return exchange
@@ -130,23 +127,23 @@ class Daemon:
             raise NotAnswering(_silent(self.patience))
         time.sleep(AGAIN)
 
+    def _until(self, deadline: float) -> Callable[[Exchange], None]:
+        """The way to wait for the beginning of an answer."""
+
+        def wait(exchange: Exchange) -> None:
+            if exchange.readable(DOUBT):
+                return
+            lock.tell_keeper(self.lock_path, signal.SIGUSR1)
+            if not exchange.readable(max(deadline - time.monotonic(), 0.0)):
+                raise NotAnswering(_silent(self.patience))
+
+        return wait
+
     def _wait_and_look(self, exchange: Exchange) -> None:
         started = time.monotonic()
         while not exchange.readable(LOOK):
             lock.tell_keeper(self.lock_path, signal.SIGUSR1)
             self.on_silence(time.monotonic() - started)
-
-
-def _until(deadline: float, lock_path: str) -> Callable[[Exchange], None]:
-    def wait(exchange: Exchange) -> None:
-        if exchange.readable(DOUBT):
-            return
-        lock.tell_keeper(lock_path, signal.SIGUSR1)
-        left = deadline - time.monotonic()
-        if not exchange.readable(max(left, 0.0)):
-            raise NotAnswering(_silent(PATIENCE))
-
-    return wait
 
 
 def _silent(seconds: float) -> str:

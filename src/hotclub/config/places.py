@@ -14,7 +14,7 @@ import stat
 from binascii import crc32
 from typing import TYPE_CHECKING, NamedTuple
 
-from hotclub.config.errors import refuse
+from hotclub.config.errors import ConfigError, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -48,11 +48,18 @@ def locate(
     """The places of the site that `file` names, or that is found from the present folder upwards.
 
     With `control`, for verbs that talk to a running daemon: as root, when root itself runs none, the daemon of the
-    owner of the configuration file is looked for as well. Raises ConfigError.
+    owner of the configuration file is looked for as well, and a site that runs is found although its file is gone.
+    Raises ConfigError.
     """
     environ = os.environ if environ is None else environ
     uid = os.getuid() if uid is None else uid
-    found = find(file, environ=environ, uid=uid)
+    try:
+        found = find(file, environ=environ, uid=uid)
+    except ConfigError:
+        running = _without_file(file, environ=environ, uid=uid) if control else None
+        if running is None:
+            raise
+        return running
     mine = compute(found, environ=environ, uid=uid)
     if control and uid == 0 and not environ.get("HOTCLUB_RUN_DIR") and not os.path.exists(mine.lock):
         owner = os.stat(found).st_uid
@@ -60,6 +67,18 @@ def locate(
         if os.path.exists(theirs.lock) and _is_own_folder(theirs.run_dir, owner):
             return theirs
     return mine
+
+
+def _without_file(file: str | None, *, environ: Mapping[str, str], uid: int) -> Places | None:
+    """The places of a site that was started from a file which is there no more, if its lock is."""
+    here = logical_folder(environ)
+    if file is None:
+        gone = [os.path.join(folder, NAMES[0]) for folder in _upwards(here)]
+    else:
+        path = os.path.normpath(os.path.join(here, file))
+        gone = [os.path.join(path, NAMES[0]) if os.path.isdir(path) else path]
+    places = (compute(each, environ=environ, uid=uid) for each in gone)
+    return next((each for each in places if os.path.exists(each.lock)), None)
 
 
 # --- the file ---------------------------------------------------------------------------------------------------

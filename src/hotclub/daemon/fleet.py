@@ -15,7 +15,7 @@ from hotclub.daemon.runner import Runner, Surroundings
 from hotclub.daemon.stored import StoredProcess
 from hotclub.daemon.waiting import Waiting
 from hotclub.model import events, select
-from hotclub.model.plan import Plan, diff, spec_key
+from hotclub.model.plan import Action, Plan, diff, spec_key
 from hotclub.model.record import AT_REST, State, visible
 from hotclub.model.spec import Program, Site
 from hotclub.wire import house
@@ -38,9 +38,10 @@ class Busy(Exception):
 class Fleet:
     """Names to runners. `unselected` programs (by --only, --except) are known but not started by themselves."""
 
-    def __init__(self, site: Site, unselected: frozenset[str] = frozenset()) -> None:
+    def __init__(self, site: Site, unselected: frozenset[str] = frozenset(), departed: Iterable[Program] = ()) -> None:
         self.site = site
         self._programs = {program.name: program for program in site.programs}
+        self._departed = {program.name: program for program in departed}
         self.runners: dict[str, Runner] = {}
         self.ending = False
         self._unselected = unselected
@@ -59,17 +60,23 @@ class Fleet:
         """Make runners for the processes that another daemon left."""
         for process in processes:
             name = process.rpartition(":")[0]
-            self.runners[process] = self._make(process, self._programs.get(name) or self._departed(name))
+            self.runners[process] = self._make(process, self._programs.get(name) or self._departed[name])
         self._sort()
 
     def resume(self, stored: Mapping[str, StoredProcess], entries: Iterable[house.Entry]) -> None:
         """Let them go on from their records and from what the keeper knows of their births."""
         by_token = {entry.token: entry for entry in entries}
+        for process, left in stored.items():  # all are known before the first takes a step
+            self.runners[process].record = left.record
         for process, left in stored.items():
-            self.runners[process].resume(left.record, by_token.get(left.record.token))
+            self.runners[process].resume(by_token.get(left.record.token))
 
-    def reconcile(self, op: str | None = None) -> None:
-        """Make the fleet agree with the configuration: start, restart and stop what differs, nothing else."""
+    def reconcile(self, plan: Plan | None = None, op: str | None = None) -> None:
+        """Make the fleet agree with the configuration: start, restart and stop what differs, nothing else.
+
+        `plan` and `op` are those of the `apply` that put it in force, while that one is not finished.
+        """
+        added, live = (frozenset(() if plan is None else plan.names(each)) for each in (Action.ADDED, Action.LIVE))
         wanted = {process: program for program in self.site.programs for process in program.processes}
         for process in [p for p in self.runners if p not in wanted]:
             self._leave(self.runners[process])
@@ -77,16 +84,22 @@ class Fleet:
             runner = self.runners.get(process)
             if runner is None:
                 runner = self.runners[process] = self._make(process, program)
-                if program.schedule is None and program.name not in self._unselected:
-                    runner.handle(events.Start(op=op))
+                self._begin(runner, op)
                 continue
             before, runner.program = runner.program, program
             runner.display = select.name_of(program, process)
-            self._agree(runner, before, op)
+            self._agree(runner, before, op, changed=program.name in live)
+            if program.name in added:  # and yet it is here: it was leaving
+                self._begin(runner, op)
             self._waiting.ask(runner)
         self._sort()
 
-    def _agree(self, runner: Runner, before: Program, op: str | None) -> None:
+    def _begin(self, runner: Runner, op: str | None) -> None:
+        """Start what starts by itself."""
+        if runner.program.schedule is None and runner.program.name not in self._unselected:
+            runner.handle(events.Start(op=op))
+
+    def _agree(self, runner: Runner, before: Program, op: str | None, *, changed: bool) -> None:
         record = runner.record
         if record.spec and record.spec != spec_key(runner.program):
             if (
@@ -95,7 +108,7 @@ class Fleet:
                 or record.state is State.BACKOFF
             ):
                 runner.handle(events.Restart(op=op))
-        elif record.state is State.GAVE_UP and record.wanted and before != runner.program:
+        elif record.state is State.GAVE_UP and record.wanted and changed:
             runner.handle(events.Start(op=op))
         if before.log != runner.program.log and self._around is not None:
             self._around.logs.relimit(runner.process, runner.program.log)
@@ -112,7 +125,8 @@ class Fleet:
 
     def ask_clear(self, runner: Runner) -> None:
         """A runner waits for others."""
-        self._waiting.ask(runner)
+        if not self.ending:
+            self._waiting.ask(runner)
 
     def display(self, process: str) -> str:
         """The name by which people know a process."""
@@ -155,20 +169,29 @@ class Fleet:
             found.append(self._outcome(runner, alive, "" if alive else "not running"))
         return found
 
-    def fire(self, name: str) -> bool:
-        """A schedule is due: start the program's processes; False if one of the last run still goes."""
-        runners = [runner for runner in self.runners.values() if runner.program.name == name]
-        if self.ending or not runners:
+    def fire(self, name: str, op: str) -> bool:
+        """A schedule is due: start the program's processes; False if one of the last run still goes.
+
+        The same `op` again changes nothing.
+        """
+        if self.ending:
             return True
+        runners = [r for r in self.runners.values() if r.program.name == name and r.record.op != op]
         if any(runner.record.state not in AT_REST for runner in runners):
             return False
         for runner in runners:
-            runner.handle(events.Start())
+            runner.handle(events.Start(op=op))
         return True
 
     def plan(self, new: Site) -> Plan:
         """What `apply` would do with this configuration."""
         return diff(self.site, new)
+
+    def departing(self, new: Site) -> list[Program]:
+        """Programs that have processes and are not in this configuration."""
+        staying = {program.name for program in new.programs}
+        found = {runner.program.name: runner.program for runner in self.runners.values()}
+        return [program for name, program in found.items() if name not in staying]
 
     def adopt(self, new: Site) -> None:
         """This configuration counts from now on; `reconcile` makes it true."""
@@ -219,14 +242,6 @@ class Fleet:
     def _make(self, process: str, program: Program) -> Runner:
         assert self._around is not None  # noqa: S101 - settle_in comes first
         return Runner(process, program, select.name_of(program, process), self._around)
-
-    def _departed(self, name: str) -> Program:
-        """A program that is no longer configured and has not ended yet: enough of it to stop it."""
-        from hotclub.model.spec import Log, Restart, Where
-
-        return Program(
-            name=name, argv=(), command="", cwd="/", log=Log(None), where=Where(self.site.file), restart=Restart.NEVER
-        )
 
     def _is_departed(self, runner: Runner) -> bool:
         program = self._programs.get(runner.program.name)

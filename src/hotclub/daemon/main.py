@@ -20,7 +20,7 @@ from collections.abc import Sequence
 import msgspec
 
 from hotclub.config.errors import ConfigError
-from hotclub.config.places import Places, locate, make_log_dir
+from hotclub.config.places import Places, compute, make_log_dir
 from hotclub.daemon.bereaved import stop_everything
 from hotclub.daemon.bus import Bus, Told, fact_from_json
 from hotclub.daemon.diary import Diary, describe
@@ -39,6 +39,7 @@ from hotclub.wire import house
 
 API = "api"  #: name of the held API socket
 LOST = 70  #: exit code when the keeper was killed
+PATIENCE = 10.0  #: seconds for the programs to end then, when it was not yet known how long they may take
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -51,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         inheritance = link.take_over()
     except KeeperLost:
+        stop_everything(os.environ["HOTCLUB_HOUSE"], (), PATIENCE)
         return LOST
     places = _places(arguments)
     _title(places.name)
@@ -93,7 +95,7 @@ class Daemon:
             on_recovery=lambda process, lost: self._tell(facts.LogRecovered(process, lost)),
             console=self._console,
         )
-        self._fleet = Fleet(stored.site, _unselected(stored))
+        self._fleet = Fleet(stored.site, _unselected(stored), stored.departed)
         self._probes = Probes(loop, link)
         self._schedules = Schedules(loop, link, self._due)
         identity = Identity(
@@ -129,7 +131,7 @@ class Daemon:
         """Go on where the daemon before stopped, or begin."""
         welcome = self._inheritance.welcome
         processes = self._stored_processes()
-        self._tell_missing(processes)
+        self._tell_missing([*processes.values(), self._supervisor.stored])
         self._tell(facts.DaemonStarted(welcome.boot, os.getpid(), welcome.cause))
         for name, dropped in welcome.dropped.items():
             process = name.removeprefix("log:").partition("#")[0]
@@ -145,8 +147,8 @@ class Daemon:
         self._schedules.arrange(self._fleet.site.programs, msgspec.json.decode(due) if due else None)
         self._supervisor.begin()
 
-    def _due(self, name: str) -> None:
-        self._supervisor.due(name)
+    def _due(self, name: str, moment: float) -> None:
+        self._supervisor.due(name, moment)
 
     async def live(self) -> int:
         """Answer clients until the house is stopped."""
@@ -179,11 +181,11 @@ class Daemon:
         records = self._inheritance.records
         return {key: decoder.decode(record) for key, record in records.items() if key not in {HOUSE, SCHEDULES}}
 
-    def _tell_missing(self, processes: dict[str, StoredProcess]) -> None:
+    def _tell_missing(self, stored: Sequence[StoredProcess | StoredHouse]) -> None:
         """Tell what the daemon before had put into a record and not yet told: only its very last step can be so."""
-        last = max(processes.values(), key=lambda left: left.seq, default=None)
-        if last is not None and last.facts:
-            for fact in last.facts[max(0, self._bus.last - last.seq) :]:
+        told = self._bus.last
+        for left in stored:
+            for fact in left.facts[max(0, told - left.seq) :]:
                 self._tell(fact_from_json(fact))
 
     def _attach_inherited(self) -> None:
@@ -260,7 +262,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _places(arguments: argparse.Namespace) -> Places:
-    found = locate(arguments.config)
+    """From the path alone: a daemon that takes over needs no file."""
+    found = compute(arguments.config, environ=os.environ, uid=os.getuid())
     return found._replace(run_dir=arguments.run_dir, log_dir=arguments.log_dir)
 
 

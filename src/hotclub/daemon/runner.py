@@ -80,9 +80,8 @@ class Runner:
             self._arm()
         around.on_change(self)
 
-    def resume(self, record: Record, entry: house.Entry | None) -> None:
-        """Go on from what the daemon before us left: its record, and the keeper's entry for the present birth."""
-        self.record = record
+    def resume(self, entry: house.Entry | None) -> None:
+        """Go on from the record that the daemon before us left, and the keeper's entry for its present birth."""
         self._arm()
         around = self._around
         if entry is not None:

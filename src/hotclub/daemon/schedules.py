@@ -24,9 +24,9 @@ from hotclub.wire import house
 
 
 class Schedules:
-    """When each scheduled program is due next; calls `fire(program name)` then."""
+    """When each scheduled program is due next; calls `fire(program name, that moment)` then."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, link: Link, fire: Callable[[str], None]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, link: Link, fire: Callable[[str, float], None]) -> None:
         self._loop = loop
         self._link = link
         self._fire = fire
@@ -58,17 +58,19 @@ class Schedules:
             self._timer = None
 
     def _ring(self) -> None:
-        """Start what is due, then set the timer for what comes next."""
+        """Start what is due, then set the timer for what comes next.
+
+        In this order, because a moment that is fired twice counts once, and one that was forgotten never.
+        """
         now = time.time()
-        due = [name for name, when in self._next.items() if when <= now]
-        for name in due:
+        due = {name: when for name, when in self._next.items() if when <= now}
+        for name, when in due.items():
+            self._fire(name, when)
             self._set_next(name, _after(self._expressions[name], now))
         if due:
             self._keep()
         if self._next:
             self._arm(min(self._next.values()))
-        for name in due:
-            self._fire(name)
 
     def _arm(self, when: float) -> None:
         if self._timer is None:

@@ -9,8 +9,9 @@ from typing import Any
 
 import msgspec
 
+from hotclub.model.plan import Plan
 from hotclub.model.record import Record
-from hotclub.model.spec import Site
+from hotclub.model.spec import Program, Site
 
 HOUSE = "house"  #: key of StoredHouse
 SCHEDULES = "schedules"  #: key of the times at which schedules fire next, by program
@@ -40,3 +41,8 @@ class StoredHouse(msgspec.Struct, frozen=True):
     code: int = 0  #: what hotclub exits with then
     hurried: bool = False
     applied: str | None = None  #: the op of the last `apply` that was obeyed
+    plan: Plan = Plan()  #: what that one changed
+    departed: list[Program] = []  #: what had processes then and is no longer configured
+    applying: bool = False  #: it is in force, but the fleet may not agree with it yet
+    seq: int = 0  #: as in StoredProcess, for the facts that are the house's own
+    facts: list[dict[str, Any]] = []

@@ -6,13 +6,14 @@ everything about single processes to the fleet.
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
-from hotclub.daemon.bus import Bus
+from hotclub.daemon.bus import Bus, fact_to_json
 from hotclub.daemon.ending import Ending
 from hotclub.daemon.fleet import Busy, Fleet
 from hotclub.daemon.link import Link
@@ -50,18 +51,20 @@ class Supervisor:
         self._parts = parts
         self._ending = Ending(parts.fleet, lambda: parts.finish(self.stored.code))
         parts.fleet.on_change = self._changed
+        parts.fleet.ending = stored.ending is not None
 
     # --- life --------------------------------------------------------------------------------------------------
 
     def begin(self) -> None:
         """Make the fleet what it should be; also after a takeover, whatever the daemon before was doing."""
         if self.stored.ending is not None:
-            self._parts.fleet.ending = True
             self._ending.begin()
             if self.stored.hurried:
                 self._ending.hurry()
-            return
-        self._parts.fleet.reconcile()
+        elif self.stored.applying:
+            self._agree()
+        else:
+            self._parts.fleet.reconcile()
 
     def keep(self, **changes: object) -> None:
         """Change the house's record and leave it with the keeper."""
@@ -91,9 +94,9 @@ class Supervisor:
             case _:
                 pass
 
-    def due(self, name: str) -> None:
+    def due(self, name: str, moment: float) -> None:
         """A schedule has come."""
-        if not self._parts.fleet.fire(name):
+        if not self._parts.fleet.fire(name, f"schedule {moment:f}"):
             self._parts.bus.tell(facts.ScheduleSkipped(f"{name}:1"))
 
     # --- what clients ask (the front's port) -------------------------------------------------------------------
@@ -131,37 +134,50 @@ class Supervisor:
 
         Raises ConfigError, and Busy when the house is being stopped.
         """
-        fleet, bus = self._parts.fleet, self._parts.bus
+        fleet = self._parts.fleet
         if fleet.ending:
             raise Busy("hotclub is stopping")
-        new = self._parts.load()
-        plan = fleet.plan(new)
         if op is not None and op == self.stored.applied:
-            return plan
-        fleet.adopt(new)
-        self.keep(site=new, applied=op)
-        fleet.reconcile()
-        self._parts.schedules.arrange(new.programs)
-        bus.tell(
-            facts.ConfigurationApplied(
-                unchanged=plan.names(Action.UNCHANGED),
-                live=plan.names(Action.LIVE),
-                restarted=plan.names(Action.RESTART),
-                added=plan.names(Action.ADDED),
-                removed=plan.names(Action.REMOVED),
-            )
+            return self.stored.plan
+        new = self._parts.load()
+        self.keep(
+            site=new,
+            applied=op or os.urandom(8).hex(),
+            plan=fleet.plan(new),
+            departed=fleet.departing(new),
+            applying=True,
         )
-        return plan
+        fleet.adopt(new)
+        self._agree()
+        return self.stored.plan
 
     def down(self, cause: str, op: str | None = None, code: int = 0) -> None:  # noqa: ARG002 - stopping is idempotent
         """Stop the whole house; hotclub ends with `code`."""
         if self._parts.fleet.ending:
             return
-        self.keep(ending=cause, code=code)
-        self._parts.bus.tell(facts.Stopping(cause))
+        self._tell(facts.Stopping(cause), ending=cause, code=code)
         self._ending.begin()
 
     # --- within ------------------------------------------------------------------------------------------------
+
+    def _agree(self) -> None:
+        """Finish an `apply` whose configuration is in force already; doing it again changes nothing."""
+        plan, fleet = self.stored.plan, self._parts.fleet
+        fleet.reconcile(plan, self.stored.applied)
+        self._parts.schedules.arrange(fleet.site.programs)
+        applied = facts.ConfigurationApplied(
+            unchanged=plan.names(Action.UNCHANGED),
+            live=plan.names(Action.LIVE),
+            restarted=plan.names(Action.RESTART),
+            added=plan.names(Action.ADDED),
+            removed=plan.names(Action.REMOVED),
+        )
+        self._tell(applied, applying=False)
+
+    def _tell(self, fact: facts.Fact, **changes: object) -> None:
+        """Change the house's record and tell what that means; the record has the fact in it, as a process's has."""
+        self.keep(seq=self._parts.bus.last, facts=[fact_to_json(fact)], **changes)
+        self._parts.bus.tell(fact)
 
     def _signalled(self, message: house.Signalled) -> None:
         name = signal.Signals(message.signal).name

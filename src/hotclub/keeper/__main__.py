@@ -85,7 +85,7 @@ def main() -> int:
 
 
 def _keep(arguments: Arguments, house: str) -> int:
-    from hotclub.keeper import daemon, groups, loop
+    from hotclub.keeper import daemon, groups, kin, loop
     from hotclub.posix import cgroup, limits, subreaper
 
     for fd in (*arguments.held.values(), *([] if arguments.lock_fd is None else [arguments.lock_fd])):
@@ -94,17 +94,14 @@ def _keep(arguments: Arguments, house: str) -> int:
     subreaper.become_subreaper()
     command = daemon.Command(
         argv=arguments.command,
-        environment=dict(os.environ),
+        environment={name: value for name, value in os.environ.items() if name != kin.TOKEN},
         errors=os.path.join(arguments.run_dir, "daemon.err"),
         house=house,
         descriptors=limits.raise_descriptors(),
         patience=arguments.patience,
     )
-    base = None
-    if arguments.use_cgroup:
-        place = arguments.cgroup or cgroup.place()
-        base = None if place is None else os.path.join(place, f"hotclub-{house}")
-    keeper = loop.Keeper(command, groups.Groups(base), arguments.held, detached=arguments.detached)
+    place = (arguments.cgroup or cgroup.place()) if arguments.use_cgroup else None
+    keeper = loop.Keeper(command, groups.Groups(place, house), arguments.held, detached=arguments.detached)
     gc.collect()
     gc.freeze()
     code = keeper.run()

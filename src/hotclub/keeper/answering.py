@@ -10,6 +10,7 @@ from __future__ import annotations
 import array
 import os
 import socket
+import stat
 import sys
 import time
 from collections import deque
@@ -19,7 +20,7 @@ from functools import partial
 from hotclub.keeper.poller import EDGE, READ, Poller
 from hotclub.keeper.table import Table
 
-if sys.platform != "win32":
+if sys.platform == "linux":
     import fcntl
     import termios
 
@@ -49,7 +50,7 @@ class Answering:
             if name == API:
                 os.set_blocking(fd, False)
                 self._watch(fd, partial(self._accept, fd), READ)
-            elif name.startswith(LOG_PREFIX):
+            elif name.startswith(LOG_PREFIX) and stat.S_ISFIFO(os.fstat(fd).st_mode):
                 os.set_blocking(fd, False)
                 # By edges: a level would be reported again and again for what we mean to leave in the pipe.
                 self._watch(fd, partial(self._relieve, name, fd), READ | EDGE)
@@ -71,12 +72,11 @@ class Answering:
         self._watched.append(fd)
 
     def _accept(self, fd: int) -> None:
-        listener = socket.socket(fileno=os.dup(fd))
-        with listener:
-            try:
+        try:
+            with socket.socket(fileno=os.dup(fd)) as listener:
                 caller, _ = listener.accept()
-            except OSError:
-                return
+        except OSError:
+            return  # it has gone again, or there are no descriptors left for it
         caller.setblocking(False)
         self._callers.append(caller)
         self._poller.add(caller.fileno(), lambda: self._answer(caller))

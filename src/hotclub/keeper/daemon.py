@@ -22,7 +22,7 @@ from hotclub.wire import frames, house
 
 DEATHS, WINDOW = 5, 60.0
 #: Seconds before the start that follows the first, second, … death within the window.
-PAUSES = (0.0, 0.1, 0.5, 2.0)
+PAUSES = (0.0, 0.1, 0.5, 1.0)
 #: A starting daemon imports what it needs first, perhaps from a cold disk.
 START_PATIENCE = 3
 ABORT_SECONDS, LEAVE_SECONDS = 1.0, 5.0

@@ -13,14 +13,20 @@ from collections import deque
 from hotclub.keeper.table import Entry
 from hotclub.posix import cgroup
 
+PREFIX = "hotclub-"
+
 
 class Groups:
-    """Does nothing, cheaply, when `base` is None."""
+    """Does nothing, cheaply, where there is no place for groups."""
 
-    def __init__(self, base: str | None) -> None:
-        self._base = base if base is not None and cgroup.make(base) else None
+    def __init__(self, place: str | None, house: str) -> None:
+        self._base: str | None = None
         self._waiting: deque[Entry] = deque()
-        self._made: set[str] = set()
+        self._made: dict[str, str] = {}  #: process by folder name
+        if place is not None:
+            _clear(place)
+            base = os.path.join(place, PREFIX + house)
+            self._base = base if cgroup.make(base) else None
 
     @property
     def waiting(self) -> bool:
@@ -36,16 +42,16 @@ class Groups:
         folder = self._folder(entry.process)
         if folder is None or entry.status is not None:
             return
-        if entry.process not in self._made and not cgroup.make(folder):
+        if not cgroup.make(folder):
             self._base = None  # the place has become unusable: from here on the tree alone must do
             return
-        self._made.add(entry.process)
+        self._made[_file(entry.process)] = entry.process
         cgroup.move(folder, entry.pid)
 
     def kill(self, entry: Entry) -> None:
         """End everything in the entry's group, if it has one."""
         folder = self._folder(entry.process)
-        if folder is not None and entry.process in self._made:
+        if folder is not None and _file(entry.process) in self._made:
             cgroup.kill(folder)
 
     def process_of(self, pid: int) -> str | None:
@@ -56,15 +62,15 @@ class Groups:
         folder, _, name = (path or "").rpartition("/")
         if self._base is None or not folder or not self._base.endswith(folder):
             return None
-        return next((process for process in self._made if _file(process) == name), None)
+        return self._made.get(name)
 
     def remove(self) -> None:
         """Everything has ended."""
         if self._base is None:
             return
         deadline = time.monotonic() + 1.0
-        for process in self._made:
-            folder = os.path.join(self._base, _file(process))
+        for name in self._made:
+            folder = os.path.join(self._base, name)
             # The kernel may count the last one for a moment after it was reaped.
             while not cgroup.remove(folder) and time.monotonic() < deadline:
                 time.sleep(0.005)
@@ -72,6 +78,15 @@ class Groups:
 
     def _folder(self, process: str) -> str | None:
         return None if self._base is None else os.path.join(self._base, _file(process))
+
+
+def _clear(place: str) -> None:
+    """Remove groups of houses whose keeper was killed; those in use are not empty, and stay."""
+    for folder in cgroup.below(place):
+        if os.path.basename(folder).startswith(PREFIX):
+            for inner in cgroup.below(folder):
+                cgroup.remove(inner)
+            cgroup.remove(folder)
 
 
 def _file(process: str) -> str:

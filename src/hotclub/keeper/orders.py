@@ -7,7 +7,6 @@ is answered with what is known about it. Descriptors that nobody wants to keep a
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 
 from hotclub.keeper.births import Births
 from hotclub.keeper.groups import Groups
@@ -35,9 +34,10 @@ class Orders:
         try:
             match message:
                 case house.Spawn():
+                    named = [(name, fds[at]) for name, at in message.hold.items()]
                     self._table.put(message.key, message.record)
                     if self._birth(message, fds):
-                        kept = self._hold((name, fds[at]) for name, at in message.hold.items())
+                        kept = self._hold(named)
                 case house.Adopt():
                     self._table.put(message.key, message.record)
                     self._birth(message, fds)
@@ -50,7 +50,7 @@ class Orders:
                 case house.Put():
                     self._table.put(message.key, message.record)
                 case house.Hold():
-                    kept = self._hold(zip(message.names, fds, strict=True))
+                    kept = self._hold(list(zip(message.names, fds, strict=True)))
                 case house.Release():
                     self._release(message.names)
                 case _:
@@ -85,7 +85,7 @@ class Orders:
         if entry is not None and entry.status is None:
             self._kin.signal(entry, order.signal, order.scope)
 
-    def _hold(self, named: Iterable[tuple[str, int]]) -> set[int]:
+    def _hold(self, named: list[tuple[str, int]]) -> set[int]:
         kept = set()
         for name, fd in named:
             before = self._table.hold(name, fd)

@@ -122,10 +122,10 @@ def born(turn: Turn[Born]) -> Step:
         return _after(started, _stop(alive))
     if probe := probe_of(turn.program):
         return alive.to(State.STARTING, started, Probe(record.token), deadline=_backstop(probe, turn.now))
-    ready_at = turn.event.born + turn.program.start_seconds
-    if policy.runs_once(turn.program) or ready_at <= turn.now:
+    if policy.runs_once(turn.program) or not turn.program.start_seconds:
         return _after(started, up(alive))
-    return alive.to(State.STARTING, started, deadline=ready_at)
+    # Perhaps that was long ago. Even then the deadline says when it is ready: its end may be the next to be heard of.
+    return alive.to(State.STARTING, started, deadline=turn.event.born + turn.program.start_seconds)
 
 
 def up(turn: Turn[Any]) -> Step:

@@ -38,6 +38,7 @@ class Plan:
 
     changes: tuple[Change, ...] = ()
     site: tuple[str, ...] = ()  #: what differs outside the programs: `name`, `groups`, `control`
+    leaving: tuple[str, ...] = ()  #: processes that there are no more
 
     def names(self, action: Action) -> tuple[str, ...]:
         """The programs to which this is done."""
@@ -55,7 +56,9 @@ def diff(old: Site, new: Site) -> Plan:
     after = {program.name for program in new.programs}
     changes = [_change(before.get(program.name), program) for program in new.programs]
     changes += [Change(name, Action.REMOVED) for name in before if name not in after]
-    return Plan(tuple(changes), _differing(_outside(old), _outside(new)))
+    staying = {process for program in new.programs for process in program.processes}
+    leaving = tuple(process for program in old.programs for process in program.processes if process not in staying)
+    return Plan(tuple(changes), _differing(_outside(old), _outside(new)), leaving)
 
 
 def spec_key(program: Program) -> str:

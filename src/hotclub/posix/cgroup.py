@@ -28,12 +28,15 @@ def place() -> str | None:
 
 
 def make(folder: str) -> bool:
-    """Make a group (it may exist); False when the kernel refuses or it cannot be killed as a whole."""
+    """Make a group (it may exist); False when the kernel refuses or could not kill it as a whole."""
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError:
         return False
-    return os.path.exists(os.path.join(folder, "cgroup.kill"))
+    if os.path.exists(os.path.join(folder, "cgroup.kill")):
+        return True
+    remove(folder)
+    return False
 
 
 def move(folder: str, pid: int) -> bool:
@@ -76,6 +79,15 @@ def remove(folder: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def below(folder: str) -> list[str]:
+    """The groups in a group, as paths."""
+    try:
+        with os.scandir(folder) as entries:
+            return [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except OSError:
+        return []
 
 
 def of(pid: int) -> str | None:

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import sys
 
-if sys.platform != "win32":
+if sys.platform == "linux":
     import resource
 
 Limits = tuple[int, int]
 
 
+#: Enough for anything; some programs do work for each descriptor that their limit allows.
+_PLENTY = 256 * 1024
+
+
 def raise_descriptors() -> Limits:
-    """Raise the soft limit of this process to its hard one; what it was before is returned."""
+    """Raise the soft limit of this process towards its hard one; what it was before is returned."""
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
+    soft, hard = before
+    if soft != resource.RLIM_INFINITY:
+        most = _PLENTY if hard == resource.RLIM_INFINITY else min(hard, _PLENTY)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
     return before
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-if sys.platform != "win32":
+if sys.platform == "linux":
     import fcntl
 
 

@@ -6,7 +6,7 @@ import os
 import sys
 from dataclasses import dataclass
 
-if sys.platform != "win32":
+if sys.platform == "linux":
     import grp
     import pwd
 

@@ -70,14 +70,10 @@ class Commands:
         sent = await body(request)
         if sent.get("plan"):
             return stream(self._planned(self._fleet.plan()))
-        before = {id_ for program in self._fleet.site.programs for id_ in program.processes}
-        plan = self._fleet.apply(_text(sent, "op"))
-        after = {id_ for program in self._fleet.site.programs for id_ in program.processes}
-        # A daemon that died in the middle has left nothing to change: then all that is wanted was perhaps touched.
-        again = bool(sent.get("again"))
-        names = [change.program for change in plan.changes if change.action in TOUCHING or again]
+        plan = self._fleet.apply(_text(sent, "op"))  # asked again under its op, it has the plan of the first time
+        names = [change.program for change in plan.changes if change.action in TOUCHING]
         touched = self._fleet.select(names) if names else []
-        return stream(self._applied(plan, touched, sorted(before - after)))
+        return stream(self._applied(plan, touched, plan.leaving))
 
     async def _planned(self, plan: Plan) -> AsyncIterator[object]:
         yield {"plan": msgspec.to_builtins(plan)}

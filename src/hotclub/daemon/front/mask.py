@@ -11,7 +11,7 @@ _IN_URL = re.compile(r"(?<=://)([^/\s:@]*):[^/\s@]+@")
 
 def text(shown: str) -> str:
     """A command or message with the passwords of its URLs masked."""
-    return _IN_URL.sub(rf"\1:{MASK}@", shown)
+    return _IN_URL.sub(rf"\1:{MASK}@", shown) if "://" in shown else shown
 
 
 def value(name: str, shown: str) -> str:

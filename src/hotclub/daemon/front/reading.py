@@ -41,12 +41,13 @@ class Reading:
 
     async def status(self, request: Request) -> Response:
         """Everything, or only the named processes of it."""
-        status = self._house.fleet.status()
+        status: dict[str, Any] = self._house.fleet.status()
         names = request.query_params.getlist("name")
         if names:
             wanted = set(self._house.fleet.select(names))
-            processes: Any = status["processes"]
-            status = {**status, "processes": [each for each in processes if each["id"] in wanted]}
+            status["processes"] = [each for each in status["processes"] if each["id"] in wanted]
+        for each in status["processes"]:
+            each["command"] = mask.text(each["command"])
         return json(status)
 
     async def ps(self, _: Request) -> Response:

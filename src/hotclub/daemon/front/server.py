@@ -26,6 +26,7 @@ from hotclub.daemon.front.reading import Reading
 PREFIX = "/api/v1"
 CONNECTIONS = 500  #: at once; more are answered 503
 LAST_WORDS = 0.5  #: seconds that answers under way get when the front is stopped
+ACCEPTED = 5  #: rounds of the loop in which a connection just accepted becomes a request, or none
 
 
 class Front:
@@ -54,6 +55,8 @@ class Front:
             for listening in server.servers:
                 listening.close()
         self._followers.end()
+        for _ in range(ACCEPTED):
+            await asyncio.sleep(0)
         tasks = {task for server in self._servers for task in server.server_state.tasks}
         if tasks:
             await asyncio.wait(tasks, timeout=LAST_WORDS)
@@ -70,6 +73,7 @@ class Front:
             lifespan="off",
             interface="asgi3",
             log_config=None,
+            log_level="error",  # what strangers send is no news; a defect of ours is
             access_log=False,
             date_header=False,
             server_header=False,

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections import Counter
 from typing import Any
 
-import psutil
-
 from hotclub.daemon.front import mask
+
+if sys.platform == "linux":  # a dependency there only
+    import psutil
 
 Line = dict[str, Any]
 

@@ -23,6 +23,7 @@ from hotclub.model.spec import LogFormat
 
 _BEHIND = 1024 * 1024  # bytes that a source may be ahead of us
 _MESSAGES = 1000
+_PATIENCE = 1.0  # seconds in which stdout must take something
 _PALETTE = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
 _OURS = "hotclub"
 
@@ -32,6 +33,7 @@ class _Channel:
     feed: Feed
     shape: Shape
     has_file: bool
+    pending: bool = False
     skipped: int = 0  # bytes left out that were not mentioned yet
 
 
@@ -53,6 +55,9 @@ class Console:
         self._taken = asyncio.Event()  # cleared while stdout takes nothing
         self._taken.set()
         self._scheduled = self._gone = False
+        self._stuck = False  # it took nothing for so long that output without a file is left out too
+        self._giving_up: asyncio.TimerHandle | None = None
+        self._slowed: set[Callable[[], None]] = set()
 
     def say(self, text: str) -> None:
         """A message of hotclub itself, one line or more."""
@@ -65,6 +70,7 @@ class Console:
     def show(self, source: Source, shape: Shape, position: int, *, has_file: bool) -> None:
         """Follow this source from here on. A source that is known already is followed from where we are."""
         if source in self._channels:
+            self._channels[source].shape = shape
             return
         channel = _Channel(Feed(source, position), shape, has_file)
         self._channels[source] = channel
@@ -75,6 +81,18 @@ class Console:
         """Write until everything is written or nothing more is taken."""
         while not self._blocked and self._step():
             pass
+
+    def slow_down(self, resume: Callable[[], None]) -> bool:
+        """Whether to stop reading output that has no file: stdout is slow, but not stuck.
+
+        `resume` is called when it has taken more, or is thought stuck.
+        """
+        if not self._blocked or self._stuck:
+            return False
+        self._slowed.add(resume)
+        if self._giving_up is None:
+            self._giving_up = self._loop.call_later(_PATIENCE, self._give_up)
+        return True
 
     async def close(self, patience: float = 0.5) -> None:
         """Write what is left, for a moment at most."""
@@ -87,6 +105,7 @@ class Console:
         except TimeoutError:
             self._loop.remove_writer(self._out.fd)
         self._gone = True
+        self._resume()
         self._out.close()
 
     @property
@@ -103,15 +122,17 @@ class Console:
         behind = feed.source.end - feed.position
         if behind > _BEHIND:
             self._leave_out(channel)
-        if channel not in self._pending:
-            self._pending.append(channel)
+        self._expect(channel)
         self._schedule()
+
+    def _expect(self, channel: _Channel) -> None:
+        if not channel.pending:
+            channel.pending = True
+            self._pending.append(channel)
 
     def _leave_out(self, channel: _Channel) -> None:
         feed = channel.feed
-        start = feed.position
-        feed.position = max(start, feed.source.end - CHUNK)
-        channel.skipped += feed.position - start
+        channel.skipped += feed.skip(feed.source.end - CHUNK)
         feed.source.shown(feed.position)
 
     def _schedule(self) -> None:
@@ -127,7 +148,21 @@ class Console:
     def _ready(self) -> None:
         self._loop.remove_writer(self._out.fd)
         self._taken.set()
+        self._stuck = False
         self._schedule()
+        self._resume()
+
+    def _give_up(self) -> None:
+        self._stuck = True
+        self._resume()
+
+    def _resume(self) -> None:
+        if self._giving_up is not None:
+            self._giving_up.cancel()
+            self._giving_up = None
+        slowed, self._slowed = self._slowed, set()
+        for resume in slowed:
+            resume()
 
     def _step(self) -> bool:
         """Write one block; False when there was none, or it was not taken whole."""
@@ -180,11 +215,12 @@ class Console:
             return True
         while self._pending:
             channel = self._pending.popleft()
+            channel.pending = False
             feed = channel.feed
             block = feed.block(feed.source.end, final=not feed.source.live)
             if not block and not channel.skipped:
                 continue
-            self._pending.append(channel)
+            self._expect(channel)
             self._block = memoryview(self._render(channel, block))
             self._written = functools.partial(feed.source.shown, feed.position)
             return True

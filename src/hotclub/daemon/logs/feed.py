@@ -55,6 +55,13 @@ class Feed:
             self._fresh = not data[:cut].endswith(b"\n")
             return data[:cut]
 
+    def skip(self, offset: int) -> int:
+        """Leave out what comes before this offset, and the line that it lies in. Returns the number of bytes."""
+        start = self.position
+        ahead = self.source.read(offset, CHUNK)
+        self.position = max(start, offset + ahead.find(b"\n") + 1)
+        return self.position - start
+
     def lines(self, upto: int, *, final: bool) -> Iterator[tuple[float | None, bytes, int]]:
         """Time, line without its newline, and the offset behind it."""
         block = self.block(upto, final=final)

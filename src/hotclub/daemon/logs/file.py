@@ -188,14 +188,14 @@ class LogFile:
         self._open(end)  # the offsets go on
 
     def _prune(self) -> None:
-        older = _older(self.path)
-        kept = sum(segment.size for segment in older) + self.max_size
-        for segment in older:
+        older = _rotated(self.path)
+        kept = sum(size for _, size in older) + self.max_size
+        for path, size in older:
             if kept <= self.total:
                 break
-            os.unlink(segment.path)
-            _forget(segment.path + times.SUFFIX)
-            kept -= segment.size
+            os.unlink(path)
+            _forget(path + times.SUFFIX)
+            kept -= size
         self._older = None
 
     # --- reading ---
@@ -296,8 +296,8 @@ def _size(path: str) -> int | None:
     return found.st_size if stat.S_ISREG(found.st_mode) else None
 
 
-def _older(path: str) -> list[Segment]:
-    """The rotated files, oldest first. One number at most is free between them."""
+def _rotated(path: str) -> list[tuple[str, int]]:
+    """The rotated files with their sizes, oldest first. One number at most is free between them."""
     sizes: list[tuple[str, int]] = []
     missing, number = 0, 0
     while missing < 2:
@@ -309,9 +309,14 @@ def _older(path: str) -> list[Segment]:
         else:
             missing = 0
             sizes.append((name, size))
+    return sizes[::-1]
+
+
+def _older(path: str) -> list[Segment]:
+    """The same with their places in the stream."""
     segments: list[Segment] = []
     end = 0
-    for name, size in reversed(sizes):
+    for name, size in _rotated(path):
         segments.append(Segment(name, max(times.base(name) or 0, end), size))
         end = segments[-1].end
     return segments

@@ -141,8 +141,7 @@ class Logs:
     def _sink(self, key: Key, log: Log, shape: Shape, staging: int | None) -> Sink:
         path = self.path(*key, log)
         if path is None:
-            catch_up = self._console.catch_up if self._console is not None else None
-            return RecentSink(self._recent_of(key, staging), catch_up)
+            return RecentSink(self._recent_of(key, staging), self._console)
         file, trouble = self._file(path, log), self._trouble(key)
         if log.format is LogFormat.RAW:
             if staging is not None:

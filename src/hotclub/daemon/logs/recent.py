@@ -35,7 +35,10 @@ class Recent:
             self._times.append((self.tape.end, now))
 
     def nearest(self, offset: int) -> int:
-        return max(offset, START, self.tape.consumed - KEPT)
+        first = max(START, self.tape.consumed - KEPT)
+        if offset >= first:
+            return offset
+        return first if first == START else first + max(0, self.tape.read(first - 1, KEPT).find(b"\n"))
 
     def read(self, offset: int, count: int) -> bytes:
         return self.tape.read(offset, count)

@@ -2,7 +2,7 @@
 
 `pump` does a bounded amount of work and returns how many bytes left the pipe, 0 at its end; like `splice` it
 raises BlockingIOError when nothing is waiting. `boundary` comes between the bytes of two births, `finish` at the
-end of one. A full disk is no error here: see `trouble`.
+end of one. `pause` asks whether to read no more until `resume` is called. A full disk is no error here: see `trouble`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from hotclub.daemon.logs.console import Console
 from hotclub.daemon.logs.feed import Source
 from hotclub.daemon.logs.file import LogFile
 from hotclub.daemon.logs.recent import Recent
@@ -29,6 +30,7 @@ class Sink(Protocol):
     @property
     def source(self) -> Source: ...
     def pump(self, pipe: int) -> int: ...
+    def pause(self, resume: Callable[[], None]) -> bool: ...
     def boundary(self) -> None: ...
     def finish(self) -> None: ...
     def close(self) -> None: ...
@@ -57,8 +59,11 @@ class RawSink:
         except BlockingIOError:
             raise
         except OSError as error:
-            trouble.failed(error)
+            trouble.failed(error, file.path)
             return trouble.discard(pipe)
+
+    def pause(self, resume: Callable[[], None]) -> bool:  # noqa: ARG002 (files are always ready)
+        return False
 
     def _move(self, pipe: int) -> int:
         file = self.source
@@ -95,7 +100,7 @@ class RawSink:
         try:
             write()
         except OSError as error:
-            self._trouble.failed(error)
+            self._trouble.failed(error, self.source.path)
             self._trouble.drop(0)
 
 
@@ -118,10 +123,13 @@ class LineSink:
         except BlockingIOError:
             raise
         except OSError as error:  # no memory for the tape
-            self._trouble.failed(error)
+            self._trouble.failed(error, self.source.path)
             return self._trouble.discard(pipe)
         self._settle(final=False)
         return moved
+
+    def pause(self, resume: Callable[[], None]) -> bool:  # noqa: ARG002 (files are always ready)
+        return False
 
     def boundary(self) -> None:
         self._settle(final=True)
@@ -154,7 +162,7 @@ class LineSink:
                 self._append(block)
                 return
             except OSError as error:
-                trouble.failed(error)
+                trouble.failed(error, file.path)
         lost = tape.end - tape.consumed
         tape.commit(tape.end)
         self._seen = tape.end
@@ -199,35 +207,39 @@ class LineSink:
         try:
             self.source.ensure()
             self.source.cut(offset)
+            self._tape.commit(self._tape.consumed)
         except OSError as error:
-            self._trouble.failed(error)
+            self._trouble.failed(error, self.source.path)
             self._trouble.drop(0)
 
 
 class RecentSink:
     """Onto a tape, where the console finds it. There is no file."""
 
-    def __init__(self, recent: Recent, catch_up: Callable[[], None] | None) -> None:
+    def __init__(self, recent: Recent, console: Console | None) -> None:
         self.source = recent
-        self._catch_up = catch_up
+        self._console = console
 
     def pump(self, pipe: int) -> int:
         self.source.stamp()
         moved = self.source.tape.take(pipe, _LINES)
-        if self._catch_up is None:
+        if self._console is None:
             self.source.shown(self.source.end)
-        elif self.source.unseen > _LINES:
-            self._catch_up()
         return moved
 
+    def pause(self, resume: Callable[[], None]) -> bool:
+        if self._console is None or self.source.unseen <= _LINES:
+            return False
+        self._console.catch_up()
+        return self.source.unseen > _LINES and self._console.slow_down(resume)
+
     def boundary(self) -> None:
-        """The next birth's bytes follow; a line that was left unfinished is finished by a newline of ours."""
+        """A line that was left unfinished is finished by a newline of ours, on the tape only."""
         tape = self.source.tape
         if tape.end > START and tape.read(tape.end - 1, 1) != b"\n":
             tape.append(b"\n")
 
-    def finish(self) -> None:
-        """What is left unfinished is shown as it is."""
+    finish = boundary
 
     def close(self) -> None:
         """The tape stays, for who asks what there was."""

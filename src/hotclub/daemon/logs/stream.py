@@ -90,6 +90,10 @@ class Stream:
         self.sink.close()
 
     def _turn(self, ready: Pipe) -> None:
+        if self.sink.pause(self._resume):
+            for each in self._pipes:
+                self._loop.remove_reader(each.fd)
+            return
         pipe = self._first(ready)
         if pipe is not self._last and self._last is not None:
             self.sink.boundary()
@@ -102,9 +106,13 @@ class Stream:
             self._ended(pipe)
             return
         self._told()
-        pipe.full = pipe.full + 1 if count >= pipe.size else min(pipe.full, 0)
+        pipe.full = pipe.full + 1 if count >= pipe.size // 2 else min(pipe.full, 0)
         if pipe.full == _FULL_READS and pipe.size < _BIG:
             self._growth.grow(pipe)
+
+    def _resume(self) -> None:
+        for pipe in self._pipes:
+            self._loop.add_reader(pipe.fd, self._turn, pipe)
 
     def _first(self, ready: Pipe) -> Pipe:
         """The oldest pipe with bytes, up to the one that is ready."""

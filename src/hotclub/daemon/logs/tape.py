@@ -29,12 +29,11 @@ class Tape:
         self.fd = fd
         if os.fstat(fd).st_size < START:
             os.ftruncate(fd, START)
-        self._page = mmap.mmap(fd, START)
         self.end = os.fstat(fd).st_size
-        self.consumed, self.under_way = START, _IDLE
-        consumed, under_way = _COPY.unpack_from(self._page, _PLACES[self._page[0] & 1])
-        if consumed:
-            self.consumed, self.under_way = consumed, under_way
+        self._current = os.pread(fd, 1, 0)[0] & 1
+        consumed, under_way = _COPY.unpack(os.pread(fd, _COPY.size, _PLACES[self._current]))
+        self.consumed: int = consumed or START
+        self.under_way: int = under_way if consumed else _IDLE
         self._kept_from = self.consumed // START * START
 
     @classmethod
@@ -71,11 +70,10 @@ class Tape:
         return None if self.under_way == _IDLE else self.under_way
 
     def close(self) -> None:
-        self._page.close()
         os.close(self.fd)
 
     def _set(self, consumed: int, under_way: int) -> None:
-        other = self._page[0] & 1 ^ 1
-        _COPY.pack_into(self._page, _PLACES[other], consumed, under_way)
-        self._page[0] = other
+        self._current ^= 1
+        os.pwrite(self.fd, _COPY.pack(consumed, under_way), _PLACES[self._current])
+        os.pwrite(self.fd, bytes([self._current]), 0)
         self.consumed, self.under_way = consumed, under_way

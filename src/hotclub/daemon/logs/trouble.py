@@ -31,11 +31,11 @@ class Trouble:
         """Whether it is too early to try again."""
         return bool(self.reason) and time.monotonic() < self._retry
 
-    def failed(self, error: OSError) -> None:
+    def failed(self, error: OSError, path: str) -> None:
         self._retry = time.monotonic() + _RETRY
         if not self.reason:
             self.dropped, self._tell_at = 0, -1
-        self.reason = _explain(error)
+        self.reason = _explain(error, path)
 
     def drop(self, count: int) -> None:
         """So many bytes more are lost."""
@@ -61,11 +61,10 @@ class Trouble:
         self._on_recovery(self.dropped)
 
 
-def _explain(error: OSError) -> str:
+def _explain(error: OSError, path: str) -> str:
     if error.errno == errno.ELOOP:
-        return f"{error.filename} is a symbolic link, and logs are never written through one; remove it"
-    where = f"{error.filename}: " if error.filename else ""
-    return where + (error.strerror or str(error))
+        return f"{path} is a symbolic link, and logs are never written through one: remove it"
+    return f"{error.filename or path}: {error.strerror or error}"
 
 
 @functools.cache
