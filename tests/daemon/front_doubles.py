@@ -176,18 +176,20 @@ class House:
         self._thread = threading.Thread(target=self.loop.run_forever)
         self._thread.start()
         self.front = Front(self.fleet, self.bus, self.logs)
-        self.run(self.front.start(self._sockets(control)))
-
-    def _sockets(self, control: Control | None) -> list[socket.socket]:
         unix = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         unix.bind(self.path)
         self._open = [unix]
+        self.run(self.front.start(unix))
         if control is not None:
-            tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-            tcp.bind(("127.0.0.1", 0))
-            self.tcp = tcp.getsockname()
-            self._open.append(tcp)
-        return self._open
+            self.listen(control)
+
+    def listen(self, control: Control) -> None:
+        """Serve on some port of TCP, too."""
+        tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        tcp.bind(("127.0.0.1", 0))
+        self.tcp = tcp.getsockname()
+        self._open.append(tcp)
+        self.run(self.front.open_up(tcp, control))
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(10)

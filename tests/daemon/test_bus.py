@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hotclub.daemon.bus import CAPACITY, Bus, Journal, fact_from_json, to_json
+from hotclub.daemon.bus import CAPACITY, Bus, Journal, Told, fact_from_json, to_json
 from hotclub.model import facts
 
 
@@ -50,13 +50,12 @@ def test_every_fact_survives_json():
 
 
 def told_once(fact):
-    from hotclub.daemon.bus import Told
-
     return Told(1, 2.0, fact)
 
 
 def test_listeners_hear_what_is_told_until_they_leave(fd):
-    bus, heard = Bus(fd), []
+    heard: list[Told] = []
+    bus = Bus(fd)
     leave = bus.subscribe(heard.append)
     bus.tell(facts.ProcessWaiting("a:1"))
     leave()
@@ -99,6 +98,7 @@ while True:
 @pytest.mark.parametrize("moment", range(8))
 def test_a_kill_in_the_middle_of_writing_tears_nothing(fd, moment):
     with subprocess.Popen([sys.executable, "-c", WRITER, str(fd)], pass_fds=[fd], stdout=subprocess.PIPE) as writer:
+        assert writer.stdout is not None
         writer.stdout.readline()
         try:
             writer.wait(0.02 + 0.011 * moment)

@@ -339,9 +339,13 @@ def test_a_page_elsewhere_cannot_send_commands(public: House) -> None:
     assert _ask(public, "POST", "start", Authorization=BASIC, Content_Type="application/json").status == 200
 
 
-def test_tcp_without_a_password_is_not_served(house: House) -> None:
-    with socket.socket() as tcp, pytest.raises(ValueError, match="password"):
-        house.run(house.front.start([tcp]))
+def test_tcp_is_locked_up_and_opened_again(public: House) -> None:
+    public.run(public.front.lock_up())
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(public.tcp, timeout=5)
+    assert public.client.get(f"{API}/version")
+    public.listen(Control("127.0.0.1", 0, "admin", "another"))
+    assert _ask(public, Authorization=BASIC).status == 401
 
 
 # --- ps --------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from typing import Any
 from hotclub.client import lock
 from hotclub.client.http import Broken, ClientError, Exchange, NotAnswering, NotRunning
 
-PATIENCE = 15.0  #: seconds for a first byte, deaths of daemons included
+PATIENCE = 20.0  #: seconds for a first byte, deaths of daemons included
 DOUBT = 2.0  #: seconds of silence after which the keeper is asked to look
 AGAIN = 0.05  #: seconds between two attempts
 LOOK = 5.0  #: seconds between two looks while a command takes its time

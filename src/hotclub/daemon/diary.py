@@ -111,5 +111,6 @@ _WORDS: dict[type[facts.Fact], str | Callable[[Any], str]] = {
     facts.ConfigurationRefused: lambda f: f"the new configuration is not applied: {f.error}",
     facts.DaemonStarted: lambda f: f"daemon {f.boot} started, pid {f.pid}" + (f": {f.cause}" if f.cause else ""),
     facts.Stopping: lambda f: f"hotclub is stopping: {f.cause}",
+    facts.ControlFailed: lambda f: f"[control] cannot listen on {f.address}: {f.reason}",
     facts.StrayReaped: lambda f: f"stray process {f.pid} {how_it_ended(f.status)}",
 }

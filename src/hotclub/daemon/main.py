@@ -16,6 +16,7 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -36,6 +37,9 @@ from hotclub.daemon.supervisor import Parts, Supervisor
 from hotclub.model import facts
 from hotclub.model.spec import Site
 from hotclub.wire import house
+
+if TYPE_CHECKING:
+    from hotclub.daemon.control import ControlDoor
 
 API = "api"  #: name of the held API socket
 LOST = 70  #: exit code when the keeper was killed
@@ -83,6 +87,8 @@ class Daemon:
         self._link, self._inheritance = link, inheritance
         welcome = inheritance.welcome
         self._house = welcome.house
+        self._door: ControlDoor | None = None
+        self._moving: asyncio.Task[None] | None = None
         self._over: asyncio.Future[int] = loop.create_future()
         self._bus = Bus(self._journal())
         self._diary = _diary(stored.site.log_dir)
@@ -114,9 +120,9 @@ class Daemon:
                 bus=self._bus,
                 fleet=self._fleet,
                 probes=self._probes,
-                schedules=self._schedules,
+                applied=self._applied,
                 load=lambda: _load(places),
-                status=Status(identity, self._fleet, self._schedules),
+                status=Status(identity, self._fleet, self._schedules, self._warnings),
                 finish=self._finish,
             ),
             stored,
@@ -147,15 +153,27 @@ class Daemon:
         self._schedules.arrange(self._fleet.site.programs, msgspec.json.decode(due) if due else None)
         self._supervisor.begin()
 
+    def _applied(self, site: Site) -> None:
+        """A new configuration is in force: what lies outside the programs follows."""
+        self._schedules.arrange(site.programs)
+        if self._door is not None:
+            self._moving = self._loop.create_task(self._door.move(site.control))
+
+    def _warnings(self) -> list[str]:
+        return [] if self._door is None or self._door.trouble is None else [self._door.trouble]
+
     def _due(self, name: str, moment: float) -> None:
         self._supervisor.due(name, moment)
 
     async def live(self) -> int:
         """Answer clients until the house is stopped."""
+        from hotclub.daemon.control import ControlDoor
         from hotclub.daemon.front.server import Front
 
         front = Front(self._supervisor, self._bus, self._logs)
-        await front.start([socket.socket(fileno=self._inheritance.held[API])])
+        await front.start(socket.socket(fileno=self._inheritance.held[API]))
+        self._door = ControlDoor(front, self._link, self._inheritance.held, self._tell)
+        await self._door.move(self._fleet.site.control)
         gc.collect()
         gc.freeze()  # what is here by now stays: later collections need not look at it
         code = await self._over
@@ -190,6 +208,7 @@ class Daemon:
 
     def _attach_inherited(self) -> None:
         held = self._inheritance.held
+        used: set[str] = set()
         pipes = [name for name in held if name.startswith("log:")]
         for name in sorted(pipes, key=_birth_number):
             token, _, stream = name.removeprefix("log:").rpartition(":")
@@ -199,7 +218,14 @@ class Daemon:
                 os.close(held[name])
                 self._link.send(house.Release(names=[name]))
             else:
-                runner.attach(token, stream, held[name], held.get(f"stage:{process}:{stream}"))
+                stage = f"stage:{process}:{stream}"
+                used.add(stage)
+                runner.attach(token, stream, held[name], held.get(stage))
+        spare = [name for name in held if name.startswith("stage:") and name not in used]
+        for name in spare:  # of processes that have ended and been written out
+            os.close(held[name])
+        if spare:
+            self._link.send(house.Release(names=spare))
 
     def _dismiss_unknown(self) -> None:
         """Births that no record speaks of: probing commands of the daemon before."""

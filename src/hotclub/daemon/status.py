@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from hotclub import __version__
@@ -31,10 +32,13 @@ class Identity:
 class Status:
     """Renders the whole house."""
 
-    def __init__(self, identity: Identity, fleet: Fleet, schedules: Schedules) -> None:
+    def __init__(
+        self, identity: Identity, fleet: Fleet, schedules: Schedules, warnings: Callable[[], list[str]]
+    ) -> None:
         self._identity = identity
         self._fleet = fleet
         self._schedules = schedules
+        self._warnings = warnings
 
     def __call__(self) -> dict[str, object]:
         who, site = self._identity, self._fleet.site
@@ -61,7 +65,7 @@ class Status:
                 "daemon_log": None if who.log_dir is None else f"{who.log_dir}/hotclub.log",
             },
             "stopping": self._fleet.ending,
-            "warnings": [],
+            "warnings": self._warnings(),
             "processes": [self._process(each, offset, groups) for each in self._fleet.runners.values()],
         }
 

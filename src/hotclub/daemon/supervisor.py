@@ -20,7 +20,6 @@ from hotclub.daemon.link import Link
 from hotclub.daemon.outcomes import Outcome
 from hotclub.daemon.probes import PREFIX, Probes
 from hotclub.daemon.runner import Runner, exit_event
-from hotclub.daemon.schedules import Schedules
 from hotclub.daemon.stored import HOUSE, StoredHouse
 from hotclub.model import events, facts
 from hotclub.model.plan import Action, Plan
@@ -37,7 +36,7 @@ class Parts:
     bus: Bus
     fleet: Fleet
     probes: Probes
-    schedules: Schedules
+    applied: Callable[[Site], None]  #: a new configuration is in force
     load: Callable[[], Site]  #: reads the configuration's files anew; raises ConfigError
     status: Callable[[], dict[str, object]]
     finish: Callable[[int], None]  #: everything is at rest: leave with this code
@@ -164,7 +163,7 @@ class Supervisor:
         """Finish an `apply` whose configuration is in force already; doing it again changes nothing."""
         plan, fleet = self.stored.plan, self._parts.fleet
         fleet.reconcile(plan, self.stored.applied)
-        self._parts.schedules.arrange(fleet.site.programs)
+        self._parts.applied(fleet.site)
         applied = facts.ConfigurationApplied(
             unchanged=plan.names(Action.UNCHANGED),
             live=plan.names(Action.LIVE),

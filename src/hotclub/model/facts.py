@@ -154,6 +154,14 @@ class LogRecovered:
 
 
 @dataclass(frozen=True, slots=True)
+class ControlFailed:
+    """The TCP address of `[control]` cannot be listened on; the Unix socket can."""
+
+    address: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class StrayReaped:
     """A child nobody had registered ended (a double-forked descendant of some program)."""
 
@@ -180,5 +188,6 @@ Fact = (
     | Stopping
     | LogTroubled
     | LogRecovered
+    | ControlFailed
     | StrayReaped
 )

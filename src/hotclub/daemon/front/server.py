@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Sequence
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -22,6 +21,7 @@ from hotclub.daemon.front.commands import Commands
 from hotclub.daemon.front.guard import Guard
 from hotclub.daemon.front.ports import Bus, Fleet, House, Logs
 from hotclub.daemon.front.reading import Reading
+from hotclub.model.spec import Control
 
 PREFIX = "/api/v1"
 CONNECTIONS = 500  #: at once; more are answered 503
@@ -36,18 +36,23 @@ class Front:
         self._house = House(fleet, bus, logs)
         self._followers = Followers()
         self._servers: list[Server] = []
+        self._outside: Server | None = None
 
-    async def start(self, sockets: Sequence[socket.socket]) -> None:
-        """Serve on each: on Unix sockets as it is, on TCP behind the password of `[control]`."""
-        app = self._app()
-        for listener in sockets:
-            if listener.family == socket.AF_UNIX:
-                await self._serve(app, listener)
-                continue
-            control = self._house.fleet.site.control
-            if control is None:
-                raise ValueError("a TCP address for the API needs [control] with a password")
-            await self._serve(Guard(app, control), listener)
+    async def start(self, listener: socket.socket) -> None:
+        """Serve on the Unix socket, whose mode is the only guard it needs."""
+        self._servers.append(await self._serve(self._app(), listener))
+
+    async def open_up(self, listener: socket.socket, control: Control) -> None:
+        """Serve on a TCP address too, behind its password."""
+        self._outside = await self._serve(Guard(self._app(), control), listener)
+        self._servers.append(self._outside)
+
+    async def lock_up(self) -> None:
+        """Listen on that address no longer; answers under way are finished."""
+        if self._outside is not None:
+            for listening in self._outside.servers:
+                listening.close()
+            self._outside = None
 
     async def stop(self) -> None:
         """Accept nothing more, end what follows, and let answers under way be finished, for a moment."""
@@ -65,7 +70,7 @@ class Front:
                 connection.shutdown()
         await asyncio.sleep(0)  # transports close in the loop's next round
 
-    async def _serve(self, app: ASGIApp, listener: socket.socket) -> None:
+    async def _serve(self, app: ASGIApp, listener: socket.socket) -> Server:
         config = Config(
             app,
             http="h11",
@@ -85,7 +90,7 @@ class Front:
         server = Server(config)
         server.lifespan = config.lifespan_class(config)
         await server.startup(sockets=[listener])
-        self._servers.append(server)
+        return server
 
     def _app(self) -> Starlette:
         foreseen = (HTTPException, ValueError, Busy, ConfigError, Exception)
