@@ -37,15 +37,16 @@ IGNORES_TERM = "trap '' TERM INT HUP; echo deaf; while :; do sleep 1000; done\n"
 #: Its child leads a session of its own; both stay.
 SETSID_CHILD = "setsid sleep 1001 & echo $! > setsid.pid; exec sleep 1002\n"
 
-#: Forks twice and lets the one in the middle die, in a session of its own, deaf to TERM and without our marks.
+#: Forks twice and lets the one in the middle die, in a session of its own, deaf to TERM; `bare`: without our marks.
 DOUBLE_FORKS = """\
 import os, signal, sys, time
+environment = {} if "bare" in sys.argv else os.environ
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         open("stray.pid", "w").write(str(os.getpid()))
-        os.execve("/bin/sleep", ["sleep", "1003"], {})
+        os.execve("/bin/sleep", ["sleep", "1003"], environment)
     os._exit(0)
 os.wait()
 time.sleep(1000)

@@ -5,7 +5,6 @@ import os
 import signal
 
 import pytest
-
 from tests.stories.children import files, program, sh
 
 SHOP = program("web") + program("tasks", copies=2) + program("beat")

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from tests.stories.children import files, program
 
 COMMAND = str(Path(sys.executable).with_name("hotclub"))
@@ -52,7 +51,7 @@ REFUSED = {
     ),
     "unknown user": (
         OK + 'user = "nobody-at-all"\n',
-        'hotclub.toml:1: programs.web.user: there is no user "nobody-at-all"; create it, or name one that exists',
+        "hotclub.toml:1: programs.web.user: no user 'nobody-at-all' on this machine; create it, or name one that exists",
     ),
     "folder that is not there": (
         OK + 'cwd = "app"\n',
@@ -103,7 +102,7 @@ def test_it_is_refused_with_place_reason_and_next_step(site, text, said):
 
 
 def test_every_mistake_is_named_at_once(site):
-    made = site(files(OK + 'copies = 0\nafter = ["reds"]\ncolour = "red"\n', **{"x": ""}))
+    made = site(files(OK + 'copies = 0\nafter = ["reds"]\ncolour = "red"\n', x=""))
     said = made.hotclub("check", code=2).stderr
     assert [line.partition(": ")[0].rpartition(":")[2] for line in said.splitlines()] == ["3", "4", "5"]
 
@@ -179,9 +178,9 @@ def test_a_run_folder_with_too_long_a_path_is_refused(site):
 
 def test_a_file_that_is_not_there_is_named(site):
     made = site()
-    assert "/nowhere.toml: configuration: there is no such file" in made.hotclub(
-        "-c", "nowhere.toml", "up", code=2
-    ).stderr
+    assert (
+        "/nowhere.toml: configuration: there is no such file" in made.hotclub("-c", "nowhere.toml", "up", code=2).stderr
+    )
 
 
 def test_a_configuration_that_may_not_be_read_is_named(site):

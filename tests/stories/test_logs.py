@@ -11,7 +11,6 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-
 from tests.stories.children import files, program, read, sh
 
 
@@ -89,7 +88,7 @@ def test_since_leaves_out_what_is_older(site, wait_until):
     wait_until(lambda: time.time() > old + 2.2)  # times are kept to the second
     made.write("go", "")
     wait_until(lambda: "new" in read(log))
-    since = datetime.fromtimestamp(old + 1.1).isoformat()
+    since = datetime.fromtimestamp(old + 1.1).astimezone().isoformat()
     assert made.hotclub("logs", "--since", since).stdout == "web | new\n"
     assert made.hotclub("logs", "--since", "1h").stdout == "web | old\nweb | new\n"
 
@@ -214,7 +213,9 @@ def test_the_console_has_every_line_with_time_and_name(site, wait_until):
     made = site(files(toml))
     up = made.up()
     for name, line in (("web:1", "hello"), ("web:2", "hello"), ("quiet", "unseen by files")):
-        wait_until(lambda name=name, line=line: re.search(rf"^\d\d:\d\d:\d\d {name} +\| {line}$", up.output, re.M))
+        wait_until(
+            lambda name=name, line=line: re.search(rf"^\d\d:\d\d:\d\d {name} +\| {line}$", up.output, re.MULTILINE)
+        )
     assert not list(made.log_dir.glob("quiet*"))
     assert made.hotclub("logs", "quiet").stdout == "quiet | unseen by files\n"
     assert "\x1b" not in up.output
@@ -222,7 +223,9 @@ def test_the_console_has_every_line_with_time_and_name(site, wait_until):
 
 def test_a_log_file_can_lie_elsewhere(site, wait_until):
     made = site()
-    made.write("hotclub.toml", program("web", sh("echo hello; exec sleep 1000"), log_file=str(made.folder / "x/my.log")))
+    made.write(
+        "hotclub.toml", program("web", sh("echo hello; exec sleep 1000"), log_file=str(made.folder / "x/my.log"))
+    )
     made.hotclub("up", "-d")
     wait_until(lambda: read(made.folder / "x" / "my.log") == "hello\n")
 

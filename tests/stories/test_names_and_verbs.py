@@ -3,7 +3,6 @@
 import json
 
 import pytest
-
 from tests.stories.children import files, program, read
 
 SHOP = (

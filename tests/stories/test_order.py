@@ -4,7 +4,6 @@ import socket
 import time
 
 import pytest
-
 from tests.stories.children import answers, files, program, read, sh
 
 

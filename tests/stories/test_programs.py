@@ -5,7 +5,6 @@ import signal
 import time
 
 import pytest
-
 from tests.stories.children import answers, files, program, read, sh
 
 
@@ -90,7 +89,9 @@ def test_an_env_file_is_read_again_at_each_start(site):
 
 
 def test_an_env_file_that_breaks_later_fails_the_start_with_its_line(site, wait_until):
-    made = _up(site, program("web", env_file=".settings", backoff={"first": 0.05, "cap": 0.05}), **{".settings": "A=1\n"})
+    made = _up(
+        site, program("web", env_file=".settings", backoff={"first": 0.05, "cap": 0.05}), **{".settings": "A=1\n"}
+    )
     made.write(".settings", "A=1\nthis is nothing\n")
     done = made.hotclub("restart", "web", code=1)
     assert ".settings:2" in done.stdout
@@ -156,9 +157,7 @@ def test_a_command_that_cannot_do_its_work_is_retried_with_its_status_shown(site
 
 def test_a_command_that_disappears_is_a_failed_start_until_it_is_back(site, wait_until):
     made = site(
-        files(
-            program("web", "./serve", backoff={"first": 0.05, "cap": 0.05}), serve="#!/bin/sh\nexec sleep 1000\n"
-        )
+        files(program("web", "./serve", backoff={"first": 0.05, "cap": 0.05}), serve="#!/bin/sh\nexec sleep 1000\n")
     )
     made.hotclub("up", "-d")
     (made.root / "serve").unlink()

@@ -3,7 +3,6 @@
 import json
 
 import pytest
-
 from tests.stories.children import files, program, sh
 
 SITE = program("web", copies=2) + program("job", sh("sleep 1004 & wait"), kind="task", restart="never")

@@ -5,7 +5,6 @@ import os
 import signal
 
 import pytest
-
 from tests.stories.children import answers, files, program, sh
 
 QUICK = {"first": "20ms", "factor": 1.0, "cap": "20ms", "jitter": 0.0}

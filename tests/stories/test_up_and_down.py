@@ -6,7 +6,6 @@ import signal
 import socket
 
 import pytest
-
 from tests.stories.children import answers, files, program, sh
 
 WEB = program("web")

@@ -88,8 +88,7 @@ def _keep(arguments: Arguments, house: str) -> int:
     from hotclub.keeper import daemon, groups, kin, loop
     from hotclub.posix import cgroup, limits, subreaper
 
-    for fd in (*arguments.held.values(), *([] if arguments.lock_fd is None else [arguments.lock_fd])):
-        os.set_inheritable(fd, False)
+    limits.keep_descriptors()
     _title(f"hotclub keeper {arguments.name}")
     subreaper.become_subreaper()
     command = daemon.Command(

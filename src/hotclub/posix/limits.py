@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 if sys.platform == "linux":
@@ -30,3 +31,16 @@ def set_descriptors(pid: int, limits: Limits) -> None:
         resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
     except (OSError, ValueError):
         pass
+
+
+def keep_descriptors() -> None:
+    """Let no child inherit what was open when this program was executed, but stdin, stdout and stderr.
+
+    Descriptors that Python opens are close-on-exec already (PEP 446); those that came from a shell are not.
+    """
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > 2:
+            try:
+                os.set_inheritable(int(name), False)
+            except OSError:
+                pass  # the one that this list was read by

@@ -33,7 +33,8 @@ def look(status: dict[str, Any]) -> Line:
         line["role"], line["name"], line["why"] = reasons.of(line)
     for line in lines.values():
         line["command"] = mask.text(line["command"])
-    return {"processes": list(_ordered(keeper, lines)), "total": _total(lines)}
+    ranks = {each["pid"]: rank for rank, each in enumerate(status["processes"])} | {status["daemon"]["pid"]: -1}
+    return {"processes": _ordered(keeper, lines, ranks), "total": _total(lines)}
 
 
 def _line(process: psutil.Process) -> Line:
@@ -115,15 +116,20 @@ def _token(pid: int) -> str:
     return token
 
 
-def _ordered(root: int, lines: dict[int, Line]) -> list[Line]:
+def _ordered(root: int, lines: dict[int, Line], ranks: dict[int, int]) -> list[Line]:
+    """Parents before their children; below the keeper its daemon and then the order of the configuration."""
     below: dict[int, list[int]] = {}
     for pid, line in lines.items():
         below.setdefault(line["ppid"], []).append(pid)
+
+    def rank(pid: int) -> tuple[float, float, int]:
+        return ranks.get(pid, len(ranks)), lines[pid]["since"], pid
+
     found, waiting = [], [root] if root in lines else []
     while waiting:
         pid = waiting.pop()
         found.append(lines[pid])
-        waiting += sorted(below.get(pid, ()), key=lambda each: (lines[each]["since"], each), reverse=True)
+        waiting += sorted(below.get(pid, ()), key=rank, reverse=True)
     return found
 
 
