@@ -34,6 +34,9 @@ http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Answer).serve_forever()
 #: Deaf to the polite signals.
 IGNORES_TERM = "trap '' TERM INT HUP; echo deaf; while :; do sleep 1000; done\n"
 
+#: Takes so many seconds to stop: `sh slow.sh SECONDS`.
+SLOW_TO_STOP = "trap 'sleep $1; exit 0' TERM; echo up; sleep 1000 & wait\n"
+
 #: Its child leads a session of its own; both stay.
 SETSID_CHILD = "setsid sleep 1001 & echo $! > setsid.pid; exec sleep 1002\n"
 
@@ -73,6 +76,7 @@ FILES = {
     "count.py": COUNT,
     "server.py": SERVER,
     "deaf.sh": IGNORES_TERM,
+    "slow.sh": SLOW_TO_STOP,
     "setsid.sh": SETSID_CHILD,
     "double.py": DOUBLE_FORKS,
     "signals.py": TELLS_SIGNALS,

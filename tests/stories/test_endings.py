@@ -243,3 +243,25 @@ def test_hup_to_a_foreground_hotclub_without_a_terminal_applies(site, wait_until
     up.process.send_signal(signal.SIGHUP)
     wait_until(lambda: len(made.status()["processes"]) == 2)
     assert made.pid("web") == pid
+
+
+def test_nohup_lets_hotclub_outlive_its_terminal(site, wait_until):
+    made = site(files(program("web")))
+    pid, master = pty.fork()
+    if pid == 0:
+        try:
+            os.chdir(made.root)
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+            os.execve(COMMAND, [COMMAND, "up"], made.env)
+        finally:
+            os._exit(127)
+    try:
+        wait_until(lambda: made.hotclub("status", code=None).returncode == 0)
+        web = made.pid("web")
+        os.close(master)
+        made.hotclub("restart", "web")
+        assert made.pid("web") != web
+        made.hotclub("down")
+        wait_until(lambda: os.waitpid(pid, os.WNOHANG)[0] == pid, 15)
+    finally:
+        made.hotclub("down", code=None)

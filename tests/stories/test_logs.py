@@ -263,3 +263,44 @@ def test_a_log_folder_that_fills_up_costs_lines_and_nothing_else(site, wait_unti
     finally:
         made.hotclub("down", code=None)
         subprocess.run(["umount", made.log_dir], check=True)
+
+
+def test_logs_are_for_their_owner_and_group(site, wait_until):
+    made = _up(site, program("web", sh("echo hello; exec sleep 1000")))
+    wait_until(lambda: read(made.log_dir / "web.log"))
+    assert made.log_dir.stat().st_mode & 0o777 == 0o750
+    for name in ("web.log", "hotclub.log"):
+        assert (made.log_dir / name).stat().st_mode & 0o777 == 0o640
+    assert made.run_dir.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_log_is_never_written_through_a_symbolic_link(site, wait_until):
+    made = site(files(program("web", sh("echo hello; exec sleep 1000"))))
+    made.log_dir.mkdir()
+    (made.log_dir / "web.log").symlink_to(made.folder / "precious")
+    (made.folder / "precious").write_text("precious")
+    made.hotclub("up", "-d")
+    wait_until(
+        lambda: "is a symbolic link, and logs are never written through one" in read(made.log_dir / "hotclub.log")
+    )
+    assert read(made.folder / "precious") == "precious"
+
+
+def test_the_log_table_says_where_and_how(site, wait_until):
+    made = site(files('[log]\ndir = "../logs"\nformat = "json"\n' + program("web", sh("echo hello; exec sleep 1000"))))
+    del made.env["HOTCLUB_LOG_DIR"]
+    made.hotclub("up", "-d")
+    log = made.folder / "logs" / "web.log"
+    wait_until(lambda: read(log).endswith("\n"))
+    assert json.loads(read(log))["message"] == "hello"
+    assert "web started" in read(made.folder / "logs" / "hotclub.log")
+    assert made.status()["places"]["log_dir"] == str(made.folder / "logs")
+
+
+def test_the_logs_of_before_are_still_there_after_a_restart_of_hotclub(site, wait_until):
+    made = _up(site, program("web", sh("echo born; exec sleep 1000")))
+    wait_until(lambda: read(made.log_dir / "web.log") == "born\n")
+    made.hotclub("down")
+    made.hotclub("up", "-d")
+    wait_until(lambda: read(made.log_dir / "web.log") == "born\nborn\n")
+    assert made.hotclub("logs").stdout == "web | born\nweb | born\n"

@@ -167,3 +167,32 @@ def test_a_command_that_disappears_is_a_failed_start_until_it_is_back(site, wait
     made.write("serve", "#!/bin/sh\nexec sleep 1000\n")
     made.wait_state("web", "RUNNING")
     assert made.process("web")["reason"] == ""
+
+
+def test_a_stop_timeout_of_nothing_kills_at_once(site, wait_until):
+    made = _up(site, program("deaf", "sh deaf.sh", stop_timeout=0), "deaf.sh")
+    wait_until(lambda: "deaf" in read(made.log_dir / "deaf.log"))
+    made.hotclub("stop", "deaf", timeout=5)
+    assert made.process("deaf")["status"] == -9
+
+
+def test_a_stopped_process_is_stopped_for_good(site):
+    made = _up(site, program("web", stop_timeout=0.3))
+    os.kill(made.pid("web"), signal.SIGSTOP)
+    made.hotclub("stop", "web", timeout=10)
+    assert made.process("web")["pid"] is None
+
+
+def test_the_words_of_a_command_are_kept_as_they_are_written(site, wait_until):
+    words = [
+        "python3",
+        "-c",
+        "import sys, time; print(sys.argv[1:]); time.sleep(1000)",
+        "a b",
+        "",
+        "$HOME",
+        "*",
+        "é'\"",
+    ]
+    made = _up(site, program("web", command=words))
+    wait_until(lambda: read(made.log_dir / "web.log") == f"{words[3:]}\n")

@@ -42,7 +42,7 @@ def test_ps_shows_children_of_a_program_below_it(running, wait_until):
 
 def test_ps_as_json_has_every_process_of_the_house(running):
     tree = json.loads(running.hotclub("ps", "--json").stdout)
-    by_role = {}
+    by_role: dict[str, list[dict[str, object]]] = {}
     for line in tree["processes"]:
         by_role.setdefault(line["role"], []).append(line)
     assert [line["pid"] for line in by_role["keeper"]] == [running.keeper]

@@ -115,3 +115,38 @@ def test_an_essential_program_that_is_restarted_ends_everything_only_when_given_
     backoff = {**QUICK, "max_restarts": 2, "window": "1m"}
     made = site(files(program("main", sh("exit 6"), essential=True, restart="on-failure", backoff=backoff)))
     assert made.up(ready=False).wait() == 6
+
+
+def test_an_essential_task_ends_everything_when_it_is_done(site):
+    made = site(files(program("redis") + program("job", sh("exit 0"), kind="task", essential=True, after=["redis"])))
+    assert made.up(ready=False).wait() == 0
+
+
+def test_a_task_that_fails_can_be_retried(site):
+    toml = program("migrate", "sh sick.sh", kind="task", restart="on-failure", backoff=QUICK)
+    made = site(files(toml.replace("sick.sh", "once.sh"), **{"once.sh": "test -e well || exit 3\n"}))
+    made.up(ready=False)
+    answers(made)
+    made.write("well", "")
+    assert made.wait_state("migrate", "EXITED")["status"] == 0
+
+
+def test_what_a_process_left_running_does_not_disturb_the_next_one(site, wait_until):
+    script = "sleep 1007 & echo born; exec sleep 1000"
+    made = site(files(program("web", sh(script), backoff={"first": 0})))
+    made.hotclub("up", "-d")
+    wait_until(lambda: "sleep 1007" in made.processes().values())
+    os.kill(made.pid("web"), signal.SIGKILL)
+    _until_restarted(made, "web", wait_until)
+    wait_until(lambda: made.hotclub("logs", "web").stdout.count("born") == 2)
+    assert list(made.processes().values()).count("sleep 1007") == 1
+
+
+def test_a_start_resets_what_was_given_up(site):
+    backoff = {**QUICK, "max_restarts": 1, "window": "1h"}
+    made = site(files(program("web", "sh sick.sh", start_seconds=0.2, backoff=backoff), "sick.sh"))
+    made.hotclub("up", "-d", code=1)
+    made.wait_state("web", "FATAL")
+    made.write("well", "")
+    made.hotclub("start", "web")
+    assert made.process("web")["state"] == "RUNNING"

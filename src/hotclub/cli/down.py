@@ -34,6 +34,7 @@ def run(args: Namespace) -> int:
     site = ask.site(args)
     keeper = lock.keeper(site.lock)
     if keeper is None and not lock.held(site.lock):
+        _clear(site.lock)
         print(f"{site.name} is not running")
         return 0
     _stop(site)
@@ -44,6 +45,17 @@ def run(args: Namespace) -> int:
         return SILENT
     print(f"{site.name} is down")
     return 0
+
+
+def _clear(path: str) -> None:
+    """Nobody runs; but keeper and daemon may have been killed together, and then their programs are still there."""
+    from hotclub.cli import ground
+
+    fd = ground.take_lock(path) if os.path.exists(path) else None
+    if fd is not None:
+        for stray in ground.clear(fd):
+            ask.note(f"killed {stray}, left over from the last run")
+        os.close(fd)
 
 
 def _stop(site: Places) -> None:

@@ -23,7 +23,8 @@ from hotclub.config.load import load
 from hotclub.config.places import Places
 from hotclub.config.verify import verify
 from hotclub.model.spec import Site
-from hotclub.posix import pidfd, sockets, tree
+from hotclub.posix import cgroup, pidfd, sockets, tree
+from hotclub.wire.house import group
 
 MOMENT = 0.2  #: seconds for which somebody who only tests the lock may hold it
 GONE = 5.0  #: seconds for killed strays to be gone
@@ -113,12 +114,13 @@ def clear(lock: int) -> list[str]:
     except (ValueError, KeyError, TypeError):
         return []
     killed = []
+    place = cgroup.place()
     deadline = time.monotonic() + GONE
     while time.monotonic() < deadline:
-        strays = tree.marked("HOTCLUB_HOUSE", house)
+        strays = {*tree.marked("HOTCLUB_HOUSE", house), *([] if place is None else cgroup.inside(group(place, house)))}
         if not strays:
             break
-        killed += [f"{tree.name(each.pid)} ({each.pid})" for each in strays if _kill(each, deadline)]
+        killed += [f"{tree.name(each.pid)} ({each.pid})" for each in sorted(strays) if _kill(each, deadline)]
     return killed
 
 

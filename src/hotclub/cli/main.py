@@ -42,6 +42,7 @@ examples:
 def main(argv: list[str] | None = None) -> int:
     """The command; returns its exit code."""
     words = sys.argv[1:] if argv is None else argv
+    _open_standard_descriptors()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal that knows no UTF-8 shows question marks, no traceback
@@ -54,8 +55,7 @@ def main(argv: list[str] | None = None) -> int:
         return USAGE
     try:
         code = _dispatch(words)
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
@@ -68,6 +68,17 @@ def main(argv: list[str] | None = None) -> int:
         print(f"hotclub: {where}{wrong.strerror or wrong}; check its owner and rights", file=sys.stderr)
         return FAILED
     return code
+
+
+def _open_standard_descriptors() -> None:
+    """A descriptor that somebody closed (`>&-`) would be taken by the lock or the socket: it becomes /dev/null."""
+    for fd in (0, 1, 2):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest that is free: this one
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115 - Python leaves None
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
 
 
 def _dispatch(words: list[str]) -> int:

@@ -2,7 +2,8 @@
 
 Nobody else can do it: the children have another parent now. It is the one case in which the daemon signals
 processes, and it does so only through pidfds of processes that are verified to be ours: by start time for those it
-knew, by HOTCLUB_HOUSE in their environment for the others. What hangs below them is taken along.
+knew, by the house's control group or HOTCLUB_HOUSE in their environment for the others. What hangs below them is
+taken along.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import signal
 import time
 from collections.abc import Iterable
 
-from hotclub.posix import pidfd, tree
+from hotclub.posix import cgroup, pidfd, tree
+from hotclub.wire.house import group
 
 #: Seconds between a process's birth as the keeper told it and its start time as the kernel counts it.
 SLACK = 1.0
@@ -43,6 +45,9 @@ def stop_everything(house: str, known: Iterable[tuple[int, float]], patience: fl
 
 def _find(house: str, known: Iterable[tuple[int, float]]) -> list[tree.Process]:
     roots = set(tree.marked("HOTCLUB_HOUSE", house))
+    place = cgroup.place()
+    if place is not None:
+        roots.update(cgroup.inside(group(place, house)))
     roots.update(process for pid, born in known if (process := _same(pid, born)) is not None)
     found = set(roots)
     for process in roots:

@@ -204,7 +204,7 @@ class Fleet:
         if runner is None:
             return Outcome(process, verb in {"stop", "kill"}, "STOPPED", "no longer configured")
         if verb in {"stop", "kill"}:
-            verdict = of_stop(runner.record)
+            verdict = of_stop(runner.record, ending=self.ending)
         else:
             verdict = of_start(runner.record, runner.program, self._waiting.hopeless(runner.program))
         return None if verdict is None else self._outcome(runner, *verdict)

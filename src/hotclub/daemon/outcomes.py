@@ -43,6 +43,11 @@ def of_start(record: Record, program: Program, hopeless: str | None) -> tuple[bo
             return None
 
 
-def of_stop(record: Record) -> tuple[bool, str] | None:
-    """(success, reason) of a stop; None while it is undecided."""
-    return (True, record.reason) if record.state in AT_REST else None
+def of_stop(record: Record, *, ending: bool) -> tuple[bool, str] | None:
+    """(success, reason) of a stop; None while it is undecided.
+
+    While the house is `ending`, what is still wanted will be stopped in its turn; else somebody wants it again.
+    """
+    if record.state in AT_REST:
+        return True, record.reason
+    return (False, "started meanwhile") if record.wanted and not ending else None

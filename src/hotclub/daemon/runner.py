@@ -74,7 +74,7 @@ class Runner:
         self._go_on(effects)
         if failure is not None:
             self.handle(failure)
-        elif record.deadline is not None and record.deadline <= around.loop.time():
+        elif record.state is State.BACKOFF and record.deadline is not None and record.deadline <= around.loop.time():
             self.handle(events.Timeout())  # a restart that is due at once does not wait for the loop's next round
         else:
             self._arm()

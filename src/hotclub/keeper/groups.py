@@ -12,8 +12,7 @@ from collections import deque
 
 from hotclub.keeper.table import Entry
 from hotclub.posix import cgroup
-
-PREFIX = "hotclub-"
+from hotclub.wire.house import GROUP, group
 
 
 class Groups:
@@ -25,7 +24,7 @@ class Groups:
         self._made: dict[str, str] = {}  #: process by folder name
         if place is not None:
             _clear(place)
-            base = os.path.join(place, PREFIX + house)
+            base = group(place, house)
             self._base = base if cgroup.make(base) else None
 
     @property
@@ -83,7 +82,7 @@ class Groups:
 def _clear(place: str) -> None:
     """Remove groups of houses whose keeper was killed; those in use are not empty, and stay."""
     for folder in cgroup.below(place):
-        if os.path.basename(folder).startswith(PREFIX):
+        if os.path.basename(folder).startswith(GROUP):
             for inner in cgroup.below(folder):
                 cgroup.remove(inner)
             cgroup.remove(folder)

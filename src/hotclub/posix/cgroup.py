@@ -62,6 +62,11 @@ def processes(folder: str) -> list[tree.Process]:
     return [tree.Process(pid, ticks) for pid, ticks in found if ticks is not None]
 
 
+def inside(folder: str) -> list[tree.Process]:
+    """The members of a group and of the groups in it."""
+    return [process for each in (folder, *below(folder)) for process in processes(each)]
+
+
 def populated(folder: str) -> bool:
     try:
         with open(os.path.join(folder, "cgroup.events"), encoding="ascii") as file:
