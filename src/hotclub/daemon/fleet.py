@@ -76,23 +76,25 @@ class Fleet:
 
         `plan` and `op` are those of the `apply` that put it in force, while that one is not finished.
         """
-        added, live = (frozenset(() if plan is None else plan.names(each)) for each in (Action.ADDED, Action.LIVE))
+        plan = plan or Plan()
+        live = plan.names(Action.LIVE)
         wanted = {process: program for program in self.site.programs for process in program.processes}
-        for process in [p for p in self.runners if p not in wanted]:
-            self._leave(self.runners[process])
+        before = {process: runner.program for process, runner in self.runners.items()}
+        for process, program in wanted.items():  # all are there and know the new rules before the first takes a step
+            if process in before:
+                self.runners[process].program = program
+                self.runners[process].display = select.name_of(program, process)
+            else:
+                self.runners[process] = self._make(process, program)
+        self._sort()
+        self._dismiss([process for process in before if process not in wanted])
         for process, program in wanted.items():
-            runner = self.runners.get(process)
-            if runner is None:
-                runner = self.runners[process] = self._make(process, program)
-                self._begin(runner, op)
-                continue
-            before, runner.program = runner.program, program
-            runner.display = select.name_of(program, process)
-            self._agree(runner, before, op, changed=program.name in live)
-            if program.name in added:  # and yet it is here: it was leaving
+            runner = self.runners[process]
+            if process in before:
+                self._agree(runner, before[process], op, changed=program.name in live)
+            if process not in before or process in plan.arriving:  # which may be here still: it was leaving
                 self._begin(runner, op)
             self._waiting.ask(runner)
-        self._sort()
 
     def _begin(self, runner: Runner, op: str | None) -> None:
         """Start what starts by itself."""
@@ -247,10 +249,12 @@ class Fleet:
         program = self._programs.get(runner.program.name)
         return program is None or runner.process not in program.processes
 
-    def _leave(self, runner: Runner) -> None:
-        runner.handle(events.Stop())
-        if runner.process in self.runners and runner.record.state in AT_REST:
-            self._forget(runner)
+    def _dismiss(self, leaving: Iterable[str]) -> None:
+        """What waits goes first: it would begin when what it waits for is no more."""
+        for runner in sorted((self.runners[process] for process in leaving), key=_does_not_wait):
+            runner.handle(events.Stop())
+            if runner.process in self.runners and runner.record.state in AT_REST:
+                self._forget(runner)
 
     def _forget(self, runner: Runner) -> None:
         runner.silence()
@@ -265,3 +269,7 @@ class Fleet:
             runners = {process: self.runners[process] for process in sorted_ids}
             self.runners.clear()
             self.runners.update(runners)
+
+
+def _does_not_wait(runner: Runner) -> bool:
+    return runner.record.state is not State.WAITING

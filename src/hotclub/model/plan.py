@@ -38,6 +38,7 @@ class Plan:
 
     changes: tuple[Change, ...] = ()
     site: tuple[str, ...] = ()  #: what differs outside the programs: `name`, `groups`, `control`
+    arriving: tuple[str, ...] = ()  #: processes that there were not
     leaving: tuple[str, ...] = ()  #: processes that there are no more
 
     def names(self, action: Action) -> tuple[str, ...]:
@@ -56,14 +57,18 @@ def diff(old: Site, new: Site) -> Plan:
     after = {program.name for program in new.programs}
     changes = [_change(before.get(program.name), program) for program in new.programs]
     changes += [Change(name, Action.REMOVED) for name in before if name not in after]
-    staying = {process for program in new.programs for process in program.processes}
-    leaving = tuple(process for program in old.programs for process in program.processes if process not in staying)
-    return Plan(tuple(changes), _differing(_outside(old), _outside(new)), leaving)
+    there, here = _processes(old), _processes(new)
+    arriving, leaving = (process for process in here if process not in there), (p for p in there if p not in here)
+    return Plan(tuple(changes), _differing(_outside(old), _outside(new)), tuple(arriving), tuple(leaving))
 
 
 def spec_key(program: Program) -> str:
     """A short name for all that a child gets at its birth: two specs that share it need no restart between them."""
     return sha256(json.dumps(_birth(program), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _processes(site: Site) -> dict[str, None]:
+    return {process: None for program in site.programs for process in program.processes}
 
 
 def _change(old: Program | None, new: Program) -> Change:
