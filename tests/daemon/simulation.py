@@ -113,9 +113,7 @@ class Keeper:
         self.entries[token] = house.Entry(
             number=0, token=token, pid=entry.pid, started=entry.started, status=status, ended=self._clock.now
         )
-        self.news.append(
-            house.Exited(number=0, token=token, pid=entry.pid, status=status, ended=self._clock.now)
-        )
+        self.news.append(house.Exited(number=0, token=token, pid=entry.pid, status=status, ended=self._clock.now))
 
 
 class _Logs:
@@ -163,14 +161,14 @@ class House:
             if record is None
             else msgspec.json.decode(record, type=StoredHouse)
         )
-        link = cast(Any, self.keeper)
+        link = cast("Any", self.keeper)
         self.fleet = Fleet(stored.site, departed=stored.departed)
         self.supervisor = Supervisor(
             Parts(
                 link=link,
                 bus=self.bus,
                 fleet=self.fleet,
-                probes=cast(Any, _Probes()),
+                probes=cast("Any", _Probes()),
                 applied=lambda _: None,
                 load=lambda: self.files,
                 status=dict,
@@ -178,14 +176,14 @@ class House:
             ),
             stored,
         )
-        clock, logs, probes = cast(Any, self.clock), cast(Any, _Logs()), cast(Any, _Probes())
+        clock, logs, probes = cast("Any", self.clock), cast("Any", _Logs()), cast("Any", _Probes())
         self.fleet.settle_in(
             Surroundings(clock, link, self.bus, logs, probes, self.fleet.changed, self.fleet.ask_clear)
         )
         decoder = msgspec.json.Decoder(StoredProcess)
         processes = {key: decoder.decode(each) for key, each in self.keeper.records.items() if key != HOUSE}
         teller = SimpleNamespace(_bus=self.bus, _tell=self.bus.tell)
-        Daemon._tell_missing(cast(Any, teller), [*processes.values(), stored])
+        Daemon._tell_missing(cast("Any", teller), [*processes.values(), stored])
         self.fleet.inherit(processes)
         if record is None:
             self.supervisor.keep()
@@ -194,6 +192,10 @@ class House:
 
     def _finish(self, code: int) -> None:
         self.keeper.ended = code
+
+    @property
+    def over(self) -> bool:
+        return self.keeper.ended is not None
 
     def run(self, limit: int = 5000) -> None:
         """Until nothing is under way any more."""
@@ -213,7 +215,7 @@ class House:
         return told
 
     def state(self) -> dict[str, tuple[object, ...]]:
-        found = {}
+        found: dict[str, tuple[object, ...]] = {}
         for process, runner in self.fleet.runners.items():
             r = runner.record
             found[process] = (r.state.value, r.wanted, r.births, r.status, r.spec, r.restart_count)

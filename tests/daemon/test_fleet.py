@@ -10,7 +10,7 @@ from tests.daemon.simulation import Death, House, program, site, task
 from hotclub.daemon.fleet import Busy
 from hotclub.model.record import State
 from hotclub.model.select import UnknownName
-from hotclub.model.spec import Restart
+from hotclub.model.spec import Program, Restart
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -48,7 +48,8 @@ def programs(draw, name, before):
 
 @st.composite
 def sites(draw):
-    chosen, found = draw(st.lists(st.sampled_from(NAMES), max_size=4, unique=True)), []
+    chosen = draw(st.lists(st.sampled_from(NAMES), max_size=4, unique=True))
+    found: list[Program] = []
     for name in sorted(chosen):
         found.append(draw(programs(name, [each.name for each in found])))
     return site(*found)
@@ -58,6 +59,10 @@ def apply(house, new):
     house.files = new
     house.supervisor.apply("the op")
     house.run()
+
+
+def state_of(house, process="web:1"):
+    return house.fleet.runners[process].record.state
 
 
 def undisturbed(old, new):
@@ -142,18 +147,18 @@ def test_what_is_removed_and_added_again_while_it_stops_is_started(make):
     house.run()
     house.files = site(other)
     house.supervisor.apply("away")
-    assert house.fleet.runners["web:1"].record.state is State.STOPPING
+    assert state_of(house) is State.STOPPING
     house.files = site(web, other)
     house.supervisor.apply("back")
     house.run()
-    assert house.fleet.runners["web:1"].record.state is State.UP
+    assert state_of(house) is State.UP
 
 
 def test_what_gave_up_is_tried_again_when_its_policy_changes(make):
     failing = program("web", "false", restart=Restart.NEVER)
     house = make(failing)
     house.run()
-    assert house.fleet.runners["web:1"].record.state is State.GAVE_UP
+    assert state_of(house) is State.GAVE_UP
     births = len(house.keeper.births)
     apply(house, site(dataclasses.replace(failing, stop_timeout=3.0)))
     assert len(house.keeper.births) == births + 1
@@ -182,7 +187,7 @@ def test_an_essential_end_while_no_daemon_was_there_stops_the_others_in_order(ma
     token = house.fleet.runners["first:1"].record.token
     house.keeper._exit(token, 3)
     house.next_daemon()
-    assert house.keeper.ended is None, "the others still run"
+    assert not house.over, "the others still run"
     house.run()
     assert house.keeper.ended == 3
     exits = [told.fact.process for told in house.bus.after(0) if type(told.fact).__name__ == "ProcessExited"]

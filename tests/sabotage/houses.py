@@ -22,20 +22,18 @@ def command_line(pid: int) -> str:
         return ""
 
 
-def keeper_of(site) -> int | None:
-    """The pid in the lock, which is there before any daemon answers."""
+def keeper_of(site) -> int:
+    """The pid in the lock, which is there before any daemon answers; 0 when there is none."""
     pid = lock.read(str(site.run_dir / "lock")).get("keeper")
-    return pid if isinstance(pid, int) else None
+    return pid if isinstance(pid, int) else 0
 
 
-def daemon_of(site) -> int | None:
-    """The daemon as the kernel shows it: it need not answer, nor have its title yet."""
+def daemon_of(site) -> int:
+    """The daemon as the kernel shows it: it need not answer, nor have its title yet. 0 when there is none."""
     keeper = keeper_of(site)
-    if keeper is None:
-        return None
-    children = [(pid, command_line(pid)) for pid in tree.children(keeper)]
+    children = [(pid, command_line(pid)) for pid in tree.children(keeper)] if keeper else []
     found = [pid for pid, line in children if "hotclub.daemon" in line or line.startswith("hotclub daemon")]
-    return next((pid for pid in found if (seen := tree.stat(pid)) is not None and seen.state not in "ZX"), None)
+    return next((pid for pid in found if (seen := tree.stat(pid)) is not None and seen.state not in "ZX"), 0)
 
 
 def kill_daemon(site, deadline: float = 10.0) -> int:
@@ -43,7 +41,7 @@ def kill_daemon(site, deadline: float = 10.0) -> int:
     end = time.monotonic() + deadline
     while time.monotonic() < end:
         pid = daemon_of(site)
-        if pid is not None:
+        if pid:
             os.kill(pid, signal.SIGKILL)
             return pid
         time.sleep(0.002)

@@ -45,10 +45,8 @@ class Story:
 
 def _start() -> str:
     lines = ['[groups]\nback = ["b00", "b01"]\n']
-    for n in range(5):
-        lines.append(program(f"a{n:02}", start_seconds="0.05" if n % 2 else "0"))
-    for n in range(10):
-        lines.append(program(f"b{n:02}", after=f'["a{n % 5:02}"]'))
+    lines += [program(f"a{n:02}", start_seconds="0.05" if n % 2 else "0") for n in range(5)]
+    lines += [program(f"b{n:02}", after=f'["a{n % 5:02}"]') for n in range(10)]
     lines.append(program("c00", after='["b00", "b01"]', ready='{ exec = "true" }'))
     lines.append(program("c01", after='["b02"]', copies="3"))
     lines.append(program("d00", after='["c00", "c01"]'))

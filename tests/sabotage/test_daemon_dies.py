@@ -18,7 +18,7 @@ from tests.sabotage.stories import FILES, STORIES
 pytestmark = pytest.mark.timeout(45)
 
 SALT = os.environ.get("SABOTAGE_SALT", "")
-_UNDISTURBED = {}
+_UNDISTURBED: dict[str, "End"] = {}
 
 
 @dataclass
@@ -27,8 +27,8 @@ class End:
 
     length: float
     outcome: list[str]
-    states: dict
-    lives: dict
+    states: dict[str, tuple[object, ...]]
+    lives: dict[str, list[str]]
 
 
 def state_of(status):

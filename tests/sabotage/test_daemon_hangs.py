@@ -3,10 +3,14 @@
 import os
 import signal
 import statistics
+import subprocess
 import time
 
 import pytest
+from tests.conftest import COMMAND
 from tests.sabotage.houses import daemon_of, facts_of, kill_daemon
+
+from hotclub.client.resume import API, Daemon
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -39,14 +43,8 @@ def test_a_daemon_that_only_paused_goes_on(site, wait_until):
     daemon = made.daemon
     os.kill(daemon, signal.SIGSTOP)
     try:
-        web = made.folder / "web.out"
-        with web.open("wb") as out:
-            import subprocess
-
-            from tests.conftest import COMMAND
-
-            client = subprocess.Popen([COMMAND, "stop", "web:1"], cwd=made.root, env=made.env, stdout=out)
-            time.sleep(0.5)  # while it is stopped, somebody asks
+        client = subprocess.Popen([COMMAND, "stop", "web:1"], cwd=made.root, env=made.env, stdout=subprocess.DEVNULL)
+        time.sleep(0.5)  # while it is stopped, somebody asks
     finally:
         os.kill(daemon, signal.SIGCONT)
     assert client.wait(10) == 0
@@ -57,8 +55,6 @@ def test_a_daemon_that_only_paused_goes_on(site, wait_until):
 def test_takeover_is_quick(site, wait_until):
     made = site({"hotclub.toml": SITE})
     made.hotclub("up", "-d")
-    from hotclub.client.resume import API, Daemon
-
     client = Daemon(str(made.run_dir / "api.sock"), str(made.run_dir / "lock"))
     times = []
     for _ in range(3):

@@ -62,7 +62,7 @@ def test_followers_that_never_read(made, wait_until):
     clients = [connect(made) for _ in range(10)]
     for client in clients:
         client.sendall(b"GET /api/v1/logs?name=chatty&follow=1 HTTP/1.0\r\n\r\n")
-    wait_until(lambda: (made.log_dir / "chatty.log").exists(), 5, "its log")
+    wait_until((made.log_dir / "chatty.log").exists, 5, "its log")
     before = resident(daemon)
     end = time.monotonic() + 4  # the time in which a buffer without a bound would grow by gigabytes
     while time.monotonic() < end:

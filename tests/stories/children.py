@@ -34,16 +34,26 @@ http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Answer).serve_forever()
 #: Deaf to the polite signals.
 IGNORES_TERM = "trap '' TERM INT HUP; echo deaf; while :; do sleep 1000; done\n"
 
+#: Waits for a child that says so when it gets TERM.
+FAMILY = """\
+(trap 'echo child; exit 0' TERM; echo up; while :; do sleep 0.02; done) &
+trap 'wait; exit 0' TERM
+wait
+"""
+
 #: Takes so many seconds to stop: `sh slow.sh SECONDS`.
 SLOW_TO_STOP = "trap 'sleep $1; exit 0' TERM; echo up; sleep 1000 & wait\n"
 
 #: Its child leads a session of its own; both stay.
 SETSID_CHILD = "setsid sleep 1001 & echo $! > setsid.pid; exec sleep 1002\n"
 
-#: Forks twice and lets the one in the middle die, in a session of its own, deaf to TERM; `bare`: without our marks.
+#: Forks twice and lets the one in the middle die, in a session of its own, deaf to TERM; `bare`: without our marks,
+#: and not before there is a file called `go`.
 DOUBLE_FORKS = """\
 import os, signal, sys, time
 environment = {} if "bare" in sys.argv else os.environ
+while "bare" in sys.argv and not os.path.exists("go"):
+    time.sleep(0.01)
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
@@ -76,6 +86,7 @@ FILES = {
     "count.py": COUNT,
     "server.py": SERVER,
     "deaf.sh": IGNORES_TERM,
+    "family.sh": FAMILY,
     "slow.sh": SLOW_TO_STOP,
     "setsid.sh": SETSID_CHILD,
     "double.py": DOUBLE_FORKS,

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from tests.stories.children import answers, files, program, read, sh
 
+from hotclub.posix import cgroup
+
 COMMAND = str(Path(sys.executable).with_name("hotclub"))
 
 
@@ -130,10 +132,20 @@ LEFTOVERS = {
 }
 
 
+def _wait_for_group(made, wait_until):
+    if cgroup.place() is None:
+        pytest.skip("needs a writable cgroup v2")
+    own = Path(f"/proc/{made.pid('web')}/cgroup")
+    wait_until(lambda: "/hotclub-" in read(own))
+    made.write("go", "")
+
+
 @pytest.mark.parametrize(("command", "script", "pid_file"), LEFTOVERS.values(), ids=LEFTOVERS)
 def test_stop_leaves_nothing_of(site, wait_until, command, script, pid_file):
     made = site(files(program("web", command, stop_timeout=5), script))
     made.hotclub("up", "-d")
+    if command.endswith("bare"):  # only its control group tells whose it is, and that is entered after the birth
+        _wait_for_group(made, wait_until)
     stray = int(wait_until(lambda: read(made.root / pid_file)))
     wait_until(lambda: "sleep" in read(Path(f"/proc/{stray}/comm")))
     made.hotclub("stop", "web")
@@ -146,6 +158,8 @@ def test_stop_leaves_nothing_of(site, wait_until, command, script, pid_file):
 def test_down_leaves_nothing_of(site, wait_until, command, script, pid_file):
     made = site(files(program("web", command, stop_timeout=5), script))
     made.hotclub("up", "-d")
+    if command.endswith("bare"):  # only its control group tells whose it is, and that is entered after the birth
+        _wait_for_group(made, wait_until)
     stray = int(wait_until(lambda: read(made.root / pid_file)))
     made.hotclub("down")
     wait_until(lambda: _is_gone(stray), 5)

@@ -5,7 +5,7 @@ import signal
 import time
 
 import pytest
-from tests.stories.children import answers, files, program, read, sh
+from tests.stories.children import answers, files, program, read, sh, toml
 
 
 def _environment(pid):
@@ -57,7 +57,7 @@ def test_a_process_has_only_its_three_descriptors(site):
 
 
 def test_a_process_has_no_signal_blocked_or_ignored(site):
-    made = _up(site, program("web", "python3 -c 'import time; time.sleep(1000)'"))
+    made = _up(site, program("web"))
     status = dict(
         line.split(":\t", 1) for line in read(type(made.root)(f"/proc/{made.pid('web')}/status")).splitlines()
     )
@@ -124,10 +124,11 @@ def test_what_ignores_its_stop_signal_is_killed_after_stop_timeout(site, wait_un
 
 
 def test_stop_group_reaches_the_children_too(site, wait_until):
-    script = "sleep 1004 & sleep 1005 & wait; echo over"
-    made = _up(site, program("web", sh(script), stop_group=True))
+    made = _up(site, program("web", "sh family.sh", stop_group=True), "family.sh")
+    wait_until(lambda: read(made.log_dir / "web.log") == "up\n")
     made.hotclub("stop", "web")
-    assert "left" not in read(made.log_dir / "hotclub.log")
+    assert "child\n" in read(made.log_dir / "web.log")
+    assert made.process("web")["status"] == 0
 
 
 def test_start_seconds_is_how_long_a_program_must_run_to_be_ready(site):
@@ -194,5 +195,5 @@ def test_the_words_of_a_command_are_kept_as_they_are_written(site, wait_until):
         "*",
         "é'\"",
     ]
-    made = _up(site, program("web", command=words))
+    made = _up(site, f"[programs.web]\ncommand = {toml(words)}\nstart_seconds = 0\n")
     wait_until(lambda: read(made.log_dir / "web.log") == f"{words[3:]}\n")

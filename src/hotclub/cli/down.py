@@ -49,9 +49,11 @@ def run(args: Namespace) -> int:
 
 def _clear(path: str) -> None:
     """Nobody runs; but keeper and daemon may have been killed together, and then their programs are still there."""
+    if not os.path.exists(path):
+        return
     from hotclub.cli import ground
 
-    fd = ground.take_lock(path) if os.path.exists(path) else None
+    fd = ground.take_lock(path)
     if fd is not None:
         for stray in ground.clear(fd):
             ask.note(f"killed {stray}, left over from the last run")

@@ -27,7 +27,7 @@ class Diary:
         self.path = path
         self._fd: int | None = None
 
-    def write(self, told: Told, name: Callable[[str], str]) -> None:
+    def write(self, told: Told, name: str) -> None:
         """Note a fact; trouble with the file is nobody else's."""
         moment = datetime.fromtimestamp(told.time).astimezone().isoformat(timespec="milliseconds")
         line = f"{moment} {describe(told.fact, name)}\n".encode(errors="replace")
@@ -59,12 +59,11 @@ class Diary:
         self._open()
 
 
-def describe(fact: facts.Fact, name: Callable[[str], str]) -> str:
-    """A fact as one line for people; `name` gives the name that they know a process by."""
+def describe(fact: facts.Fact, name: str) -> str:
+    """A fact as one line for people; `name` is what they call its process, if it has one."""
     entry = _WORDS[type(fact)]
     words = entry if isinstance(entry, str) else entry(fact)
-    process = getattr(fact, "process", None)
-    return words if process is None else f"{name(process)} {words}"
+    return f"{name} {words}" if name else words
 
 
 def _signal_name(number: int) -> str:

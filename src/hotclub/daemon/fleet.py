@@ -74,10 +74,12 @@ class Fleet:
     def reconcile(self, plan: Plan | None = None, op: str | None = None) -> None:
         """Make the fleet agree with the configuration: start, restart and stop what differs, nothing else.
 
-        `plan` and `op` are those of the `apply` that put it in force, while that one is not finished.
+        `plan` and `op` are those of the `apply` that put it in force, while that one is not finished. Without them
+        every process was told of its new rules long ago, and only what was never started is missing.
         """
-        plan = plan or Plan()
+        finished, plan = plan is None, plan or Plan()
         live = plan.names(Action.LIVE)
+        rescheduled = {change.program for change in plan.changes if "schedule" in change.fields}
         wanted = {process: program for program in self.site.programs for process in program.processes}
         before = {process: runner.program for process, runner in self.runners.items()}
         for process, program in wanted.items():  # all are there and know the new rules before the first takes a step
@@ -90,11 +92,20 @@ class Fleet:
         self._dismiss([process for process in before if process not in wanted])
         for process, program in wanted.items():
             runner = self.runners[process]
-            if process in before:
+            if process in before and not finished:
                 self._agree(runner, before[process], op, changed=program.name in live)
+                if program.name in rescheduled:
+                    self._reschedule(runner, before[process], op)
             if process not in before or process in plan.arriving:  # which may be here still: it was leaving
                 self._begin(runner, op)
             self._waiting.ask(runner)
+
+    def _reschedule(self, runner: Runner, before: Program, op: str | None) -> None:
+        """One that lost its schedule runs from now on; one that got its first waits for it."""
+        if runner.program.schedule is None:
+            self._begin(runner, op)
+        elif before.schedule is None:
+            runner.handle(events.Stop(op=op))
 
     def _begin(self, runner: Runner, op: str | None) -> None:
         """Start what starts by itself."""
@@ -250,8 +261,10 @@ class Fleet:
         return program is None or runner.process not in program.processes
 
     def _dismiss(self, leaving: Iterable[str]) -> None:
-        """What waits goes first: it would begin when what it waits for is no more."""
-        for runner in sorted((self.runners[process] for process in leaving), key=_does_not_wait):
+        runners = [self.runners[process] for process in leaving]
+        for runner in runners:  # else one would begin when what it waits for is no more
+            self._waiting.forget(runner)
+        for runner in runners:
             runner.handle(events.Stop())
             if runner.process in self.runners and runner.record.state in AT_REST:
                 self._forget(runner)
@@ -269,7 +282,3 @@ class Fleet:
             runners = {process: self.runners[process] for process in sorted_ids}
             self.runners.clear()
             self.runners.update(runners)
-
-
-def _does_not_wait(runner: Runner) -> bool:
-    return runner.record.state is not State.WAITING

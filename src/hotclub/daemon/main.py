@@ -131,7 +131,7 @@ class Daemon:
             Surroundings(loop, link, self._bus, self._logs, self._probes, self._fleet.changed, self._fleet.ask_clear)
         )
         self._bus.subscribe(self._note)
-        self._noted: list[Told] = []
+        self._noted: list[tuple[Told, str]] = []
 
     def take_up(self) -> None:
         """Go on where the daemon before stopped, or begin."""
@@ -264,15 +264,16 @@ class Daemon:
         """Words can wait until what the fact is part of has been done."""
         if not self._noted:
             self._loop.call_soon(self._write_down)
-        self._noted.append(told)
+        process = getattr(told.fact, "process", None)
+        self._noted.append((told, "" if process is None else self._fleet.display(process)))  # as it is called now
 
     def _write_down(self) -> None:
         noted, self._noted = self._noted, []
-        for told in noted:
+        for told, name in noted:
             if self._diary is not None:
-                self._diary.write(told, self._fleet.display)
+                self._diary.write(told, name)
             if self._console is not None:
-                self._console.say(describe(told.fact, self._fleet.display))
+                self._console.say(describe(told.fact, name))
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:

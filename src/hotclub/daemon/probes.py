@@ -73,7 +73,8 @@ class Probes:
         pause = FIRST_PAUSE
         while True:
             try:
-                await asyncio.wait_for(self._attempt(process, token, program), ONE_TRY)
+                async with asyncio.timeout(ONE_TRY):  # wait_for of Python 3.11 may swallow the outer cancellation
+                    await self._attempt(process, token, program)
                 return
             except TimeoutError:
                 reason[0] = f"{describe(program)} did not answer"

@@ -27,11 +27,15 @@ class Waiting:
     def changed(self, runner: Runner) -> None:
         """Something happened to a runner: others may go on now."""
         if runner.record.state is not State.WAITING:
-            self._waiting.pop(runner.process, None)
+            self.forget(runner)
         if self._waiting:
             for each in tuple(self._waiting.values()):
                 if runner.program.name in each.program.after:
                     self._look(each)
+
+    def forget(self, runner: Runner) -> None:
+        """The runner does not go on, whatever happens."""
+        self._waiting.pop(runner.process, None)
 
     def missing(self, program: Program) -> list[str]:
         """What the program still waits for, in words; empty when it may start."""
@@ -56,7 +60,7 @@ class Waiting:
 
     def _look(self, runner: Runner) -> None:
         if not self.missing(runner.program):
-            self._waiting.pop(runner.process, None)
+            self.forget(runner)
             runner.handle(events.Clear())
 
     def _lacks(self, needed: Program) -> str | None:

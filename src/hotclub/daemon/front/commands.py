@@ -83,12 +83,14 @@ class Commands:
         yield {"plan": msgspec.to_builtins(plan)}
         wanted = _ids(self._fleet.status(), wanted=True)
         starting = [id_ for id_ in touched if id_ in wanted]
-        yield {"names": self._names([*leaving, *starting])}
+        left = {id_: _former_name(id_, leaving) for id_ in leaving}
+        yield {"names": [*left.values(), *self._names(starting)]}
         ok = True
         for verb, ids in (("stop", leaving), ("start", starting)):
             async for outcome in self._fleet.outcomes(verb, ids):
                 ok = ok and outcome.ok
-                yield self._line(outcome)
+                line = self._line(outcome)
+                yield {**line, "name": left.get(outcome.process, line["name"])}
         yield {"done": True, "ok": ok}
 
     async def _outcomes(self, verb: str, ids: Sequence[str]) -> AsyncIterator[Line]:
@@ -111,6 +113,13 @@ class Commands:
             "state": outcome.state,
             "reason": outcome.reason,
         }
+
+
+def _former_name(process: str, leaving: Sequence[str]) -> str:
+    """What people called it: when the first copy goes and no other with it, it was the only one."""
+    program = process.rpartition(":")[0]
+    alone = [each for each in leaving if each.rpartition(":")[0] == program] == [f"{program}:1"]
+    return program if alone else process
 
 
 def _names(sent: dict[str, Any]) -> list[str]:
