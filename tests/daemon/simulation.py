@@ -162,7 +162,7 @@ class House:
             else msgspec.json.decode(record, type=StoredHouse)
         )
         link = cast("Any", self.keeper)
-        self.fleet = Fleet(stored.site, departed=stored.departed)
+        self.fleet = Fleet(stored.site, former=stored.former)
         self.supervisor = Supervisor(
             Parts(
                 link=link,

@@ -60,7 +60,7 @@ def test_listeners_hear_what_is_told_until_they_leave(fd):
     bus.tell(facts.ProcessWaiting("a:1"))
     leave()
     bus.tell(facts.ProcessWaiting("b:1"))
-    assert [each.fact.process for each in heard] == ["a:1"]
+    assert [each.fact for each in heard] == [facts.ProcessWaiting("a:1")]
     bus.close()
 
 

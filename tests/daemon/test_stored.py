@@ -44,12 +44,12 @@ def test_a_big_site():
     new = dataclasses.replace(there, programs=there.programs[3:])
     stored = StoredHouse(
         site=new, mode="detached", started=1.5, only=["web"], ending="asked", code=3, hurried=True, applied="op",
-        plan=diff(there, new), departed=list(there.programs[:3]), applying=True, seq=7,
+        plan=diff(there, new), former=list(there.programs[:3]), applying=True, seq=7,
         facts=[fact_to_json(facts.Stopping("asked"))],
     )  # fmt: skip
     again = through_json(stored)
     assert again == stored
-    assert again.departed[0] == there.programs[0]
+    assert again.former[0] == there.programs[0]
     assert again.plan.leaving == ("web:1", "web:2", "web:3", "db:1", "other:1")
 
 

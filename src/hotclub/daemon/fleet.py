@@ -38,10 +38,10 @@ class Busy(Exception):
 class Fleet:
     """Names to runners. `unselected` programs (by --only, --except) are known but not started by themselves."""
 
-    def __init__(self, site: Site, unselected: frozenset[str] = frozenset(), departed: Iterable[Program] = ()) -> None:
+    def __init__(self, site: Site, unselected: frozenset[str] = frozenset(), former: Iterable[Program] = ()) -> None:
         self.site = site
         self._programs = {program.name: program for program in site.programs}
-        self._departed = {program.name: program for program in departed}
+        self._former = {program.name: program for program in former}
         self.runners: dict[str, Runner] = {}
         self.ending = False
         self._unselected = unselected
@@ -60,7 +60,7 @@ class Fleet:
         """Make runners for the processes that another daemon left."""
         for process in processes:
             name = process.rpartition(":")[0]
-            self.runners[process] = self._make(process, self._programs.get(name) or self._departed[name])
+            self.runners[process] = self._make(process, self._programs.get(name) or self._former[name])
         self._sort()
 
     def resume(self, stored: Mapping[str, StoredProcess], entries: Iterable[house.Entry]) -> None:
@@ -95,7 +95,7 @@ class Fleet:
             if process in before and not finished:
                 self._agree(runner, before[process], op, changed=program.name in live)
                 if program.name in rescheduled:
-                    self._reschedule(runner, before[process], op)
+                    self._reschedule(runner, self._former.get(program.name, before[process]), op)
             if process not in before or process in plan.arriving:  # which may be here still: it was leaving
                 self._begin(runner, op)
             self._waiting.ask(runner)
@@ -200,16 +200,22 @@ class Fleet:
         """What `apply` would do with this configuration."""
         return diff(self.site, new)
 
-    def departing(self, new: Site) -> list[Program]:
-        """Programs that have processes and are not in this configuration."""
-        staying = {program.name for program in new.programs}
+    def former(self, new: Site) -> list[Program]:
+        """Programs whose old rules are needed to finish an `apply`: those that leave, or get their first schedule."""
+        after = {program.name: program for program in new.programs}
+
+        def is_needed(program: Program) -> bool:
+            now = after.get(program.name)
+            return now is None or (program.schedule is None and now.schedule is not None)
+
         found = {runner.program.name: runner.program for runner in self.runners.values()}
-        return [program for name, program in found.items() if name not in staying]
+        return [program for program in found.values() if is_needed(program)]
 
     def adopt(self, new: Site) -> None:
         """This configuration counts from now on; `reconcile` makes it true."""
         self.site = new
         self._programs = {program.name: program for program in new.programs}
+        self._former = {}
 
     def outcome(self, verb: str, process: str) -> Outcome | None:
         """The verdict on one process; None while it is undecided."""

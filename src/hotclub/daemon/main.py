@@ -16,6 +16,7 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -101,7 +102,7 @@ class Daemon:
             on_recovery=lambda process, lost: self._tell(facts.LogRecovered(process, lost)),
             console=self._console,
         )
-        self._fleet = Fleet(stored.site, _unselected(stored), stored.departed)
+        self._fleet = Fleet(stored.site, _unselected(stored), stored.former)
         self._probes = Probes(loop, link)
         self._schedules = Schedules(loop, link, self._due)
         identity = Identity(
@@ -167,10 +168,11 @@ class Daemon:
 
     async def live(self) -> int:
         """Answer clients until the house is stopped."""
+        # Imported beside the loop: what happens meanwhile is dealt with at once.
+        server = await self._loop.run_in_executor(None, import_module, "hotclub.daemon.front.server")
         from hotclub.daemon.control import ControlDoor
-        from hotclub.daemon.front.server import Front
 
-        front = Front(self._supervisor, self._bus, self._logs)
+        front = server.Front(self._supervisor, self._bus, self._logs)
         await front.start(socket.socket(fileno=self._inheritance.held[API]))
         self._door = ControlDoor(front, self._link, self._inheritance.held, self._tell)
         await self._door.move(self._fleet.site.control)

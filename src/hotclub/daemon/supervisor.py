@@ -143,7 +143,7 @@ class Supervisor:
             site=new,
             applied=op or os.urandom(8).hex(),
             plan=fleet.plan(new),
-            departed=fleet.departing(new),
+            former=fleet.former(new),
             applying=True,
         )
         fleet.adopt(new)
