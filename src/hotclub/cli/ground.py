@@ -24,7 +24,7 @@ from hotclub.config.places import Places
 from hotclub.config.verify import verify
 from hotclub.model.spec import Site
 from hotclub.posix import cgroup, pidfd, sockets, tree
-from hotclub.wire.house import group
+from hotclub.wire.marks import group
 
 MOMENT = 0.2  #: seconds for which somebody who only tests the lock may hold it
 GONE = 5.0  #: seconds for killed strays to be gone

@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterable
 
 from hotclub.posix import cgroup, pidfd, tree
-from hotclub.wire.house import group
+from hotclub.wire.marks import group
 
 #: Seconds between a process's birth as the keeper told it and its start time as the kernel counts it.
 SLACK = 1.0

@@ -12,7 +12,7 @@ from collections import deque
 
 from hotclub.keeper.table import Entry
 from hotclub.posix import cgroup
-from hotclub.wire.house import GROUP, group
+from hotclub.wire.marks import GROUP, group
 
 
 class Groups:

@@ -17,7 +17,6 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 RECORD = "record"
-GROUP = "hotclub-"  #: how the names of our control groups begin
 
 
 # --- daemon → keeper -------------------------------------------------------------------------------------------
@@ -240,11 +239,6 @@ _TYPES: dict[str, type[Any]] = {
         Welcome, Entry, Record, Held, Settled, Born, Unborn, Exited, Stray, Signalled, Ping,
     )
 }  # fmt: skip
-
-
-def group(place: str, house: str) -> str:
-    """The control group of a house, as a folder in `place`: what is in it is ours, whatever its environment says."""
-    return f"{place}/{GROUP}{house}"
 
 
 def encode(message: Message) -> bytes:
