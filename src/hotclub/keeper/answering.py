@@ -125,8 +125,8 @@ def story(*, cause: str, died: float, errors: str, last_words: str, keeper: int)
     if last_words:
         lines += [f"The end of {errors}:", *(f"    {line}" for line in last_words.splitlines()), ""]
     lines += [
-        f"To try again when the cause is mended: kill -USR1 {keeper}",
-        f"To stop everything: kill -TERM {keeper}",
+        f"To try again when the cause is mended: hotclub up   (or: kill -USR1 {keeper})",
+        f"To stop everything:                    hotclub down (or: kill -TERM {keeper})",
     ]
     return "\n".join(lines) + "\n"
 
