@@ -15,8 +15,6 @@ import time
 import common
 import peers
 
-DEATHS = 4  # in one house: the fifth within a minute would leave the daemon down
-
 
 def status(peer: peers.Peer) -> dict[str, object]:
     done = subprocess.run([*peer.status_command(), "--json"], env=peer.env, capture_output=True, check=True)
@@ -25,7 +23,10 @@ def status(peer: peers.Peer) -> dict[str, object]:
 
 
 def once(peer: peers.Peer) -> float:
-    """Milliseconds from the kill to the answer, the asking command included."""
+    """Milliseconds from the kill to the answer, the asking command included.
+
+    Once in each house: after a second death within a minute the keeper pauses before it tries again.
+    """
     before = status(peer)
     daemon = before["daemon"]
     assert isinstance(daemon, dict)
@@ -47,14 +48,13 @@ def measure(results: common.Results, chosen: list[type[peers.Peer]], options: ar
     for count in (10, 100, 1000):
         label = f"{count} programs"
         results.row(label, "ms", "≤ 500")
-        for _ in range(options.repeats if count < 1000 else 1):
+        for _ in range(options.repeats if count < 1000 else 3):
             for kind in chosen:
                 if kind is peers.Hotclub:
                     with peers.running(kind, count) as peer:
                         time.sleep(2)
-                        for _ in range(DEATHS):
-                            results.add(label, peer.name, once(peer))
+                        results.add(label, peer.name, once(peer))
 
 
 if __name__ == "__main__":
-    common.main("takeover", "kill -9 of the daemon → all is taken back and answered for", measure, 3)
+    common.main("takeover", "kill -9 of the daemon → all is taken back and answered for", measure, 9)
