@@ -62,6 +62,8 @@ class Start:
                 os.setsid()
                 _redirect(self.places.daemon_err)
                 self.become_keeper()
+            except OSError as wrong:  # standard error is the file whose last lines are shown
+                os.write(2, f"the keeper cannot be executed: {wrong.filename}: {wrong.strerror}\n".encode())
             finally:
                 os._exit(70)
         os.close(self.lock)

@@ -44,9 +44,10 @@ class RawSink:
         self._trouble = trouble
 
     def pump(self, pipe: int) -> int:
-        if not _anything(pipe):
-            return 0
         trouble, file = self._trouble, self.source
+        flowing = file.is_open and file.ended is None and not trouble.reason
+        if not flowing and not _anything(pipe):  # a pipe that ends without a byte makes no file and no line
+            return 0
         if trouble.resting:
             return trouble.discard(pipe)
         try:

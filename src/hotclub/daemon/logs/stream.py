@@ -15,6 +15,9 @@ from hotclub.posix.splice import pipe_size, resize, waiting
 
 _BIG = 1024 * 1024
 _FULL_READS = 2  # so many in a row, and the pipe grows
+_BUSY = 32 * 1024  # a turn that moves this much belongs to a busy stream
+_BUSY_TURNS = 4  # so many in a row, and a pipe that is nearly empty is left alone for a moment:
+_MOMENT = 0.003  # many small turns cost more than one large
 
 
 @dataclass(slots=True, eq=False)
@@ -25,6 +28,8 @@ class Pipe:
     done: Callable[[], None]
     size: int
     full: int = 0
+    busy: int = 0
+    open: bool = True
 
 
 class Growth:
@@ -71,7 +76,7 @@ class Stream:
         self._growth.take(pipe)
         self._pipes.append(pipe)
         self.sink.source.live += 1
-        self._loop.add_reader(fd, self._turn, pipe)
+        self._listen(pipe)
 
     def drain(self) -> bool:
         """One turn for each pipe that has something; False when none had."""
@@ -109,6 +114,14 @@ class Stream:
         pipe.full = pipe.full + 1 if count >= pipe.size // 2 else min(pipe.full, 0)
         if pipe.full == _FULL_READS and pipe.size < _BIG:
             self._growth.grow(pipe)
+        pipe.busy = pipe.busy + 1 if count >= _BUSY else 0
+        if pipe.busy >= _BUSY_TURNS and count < pipe.size // 4:
+            self._loop.remove_reader(pipe.fd)
+            self._loop.call_later(_MOMENT, self._listen, pipe)
+
+    def _listen(self, pipe: Pipe) -> None:
+        if pipe.open:
+            self._loop.add_reader(pipe.fd, self._turn, pipe)
 
     def _resume(self) -> None:
         for pipe in self._pipes:
@@ -132,6 +145,7 @@ class Stream:
         pipe.done()
 
     def _drop(self, pipe: Pipe) -> None:
+        pipe.open = False
         self._loop.remove_reader(pipe.fd)
         self._growth.give_back(pipe)
         os.close(pipe.fd)
