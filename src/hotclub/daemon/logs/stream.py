@@ -16,8 +16,9 @@ from hotclub.posix.splice import pipe_size, resize, waiting
 _BIG = 1024 * 1024
 _FULL_READS = 2  # so many in a row, and the pipe grows
 _BUSY = 32 * 1024  # a turn that moves this much belongs to a busy stream
-_BUSY_TURNS = 4  # so many in a row, and a pipe that is nearly empty is left alone for a moment:
-_MOMENT = 0.003  # many small turns cost more than one large
+_BUSY_TURNS = 4  # so many in a row, and it counts as one
+_CROWD = 4  # so many busy streams, and a pipe that is nearly empty is left alone for a moment:
+_MOMENT = 0.003  # many small turns cost more than one large (a single stream would only be held up)
 
 
 @dataclass(slots=True, eq=False)
@@ -33,10 +34,14 @@ class Pipe:
 
 
 class Growth:
-    """How many pipes may be large: all of root's; few of a user's, whose pipes share a limit in the kernel."""
+    """What the streams share: how many pipes may be large, and which of them are busy.
+
+    All of root's may be; few of a user's, whose pipes share a limit in the kernel.
+    """
 
     def __init__(self) -> None:
         self._left = 1 << 20 if os.geteuid() == 0 else 8
+        self.busy: set[Pipe] = set()  #: those that have much to say just now
 
     def grow(self, pipe: Pipe) -> None:
         if self._left > 0 and resize(pipe.fd, _BIG):
@@ -114,10 +119,19 @@ class Stream:
         pipe.full = pipe.full + 1 if count >= pipe.size // 2 else min(pipe.full, 0)
         if pipe.full == _FULL_READS and pipe.size < _BIG:
             self._growth.grow(pipe)
-        pipe.busy = pipe.busy + 1 if count >= _BUSY else 0
-        if pipe.busy >= _BUSY_TURNS and count < pipe.size // 4:
+        if self._is_crowded(pipe, count) and count < pipe.size // 4:
             self._loop.remove_reader(pipe.fd)
             self._loop.call_later(_MOMENT, self._listen, pipe)
+
+    def _is_crowded(self, pipe: Pipe, count: int) -> bool:
+        """Whether this stream is one of many busy ones."""
+        pipe.busy = pipe.busy + 1 if count >= _BUSY else 0
+        crowd = self._growth.busy
+        if pipe.busy >= _BUSY_TURNS:
+            crowd.add(pipe)
+            return len(crowd) >= _CROWD
+        crowd.discard(pipe)
+        return False
 
     def _listen(self, pipe: Pipe) -> None:
         if pipe.open:
@@ -146,6 +160,7 @@ class Stream:
 
     def _drop(self, pipe: Pipe) -> None:
         pipe.open = False
+        self._growth.busy.discard(pipe)
         self._loop.remove_reader(pipe.fd)
         self._growth.give_back(pipe)
         os.close(pipe.fd)
